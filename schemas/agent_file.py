@@ -1,0 +1,134 @@
+"""An agent's configuration, and the YAML file that people write it in."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.errors import ErrorCode, PoisonError
+from schemas.fields import Name, Text
+from schemas.lists import AgentStatus, BusyPolicy
+from schemas.records import Agent
+
+
+class Planning(StrEnum):
+    """Whether a run thinks before it acts."""
+
+    NONE = "none"
+    INLINE = "inline"
+    EXPLICIT = "explicit"
+
+
+class Reflection(StrEnum):
+    """Whether a run looks back at what it did."""
+
+    NONE = "none"
+    ON_ERROR = "on_error"
+    EACH = "each"
+    FINAL = "final"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Part):
+    """Budgets of one run. Null means no limit of that kind."""
+
+    generations: Annotated[int, Field(ge=1)] | None = 16
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    cost: Annotated[float, Field(gt=0)] | None = None
+    seconds: Annotated[int, Field(ge=1)] | None = 900
+
+
+class AgentConfiguration(_Part):
+    """Everything that decides how an agent answers. `run_started` keeps a copy, so a run can be replayed as it was."""
+
+    system_prompt: Text = "You are a helpful assistant."
+    model: Name = "rehearsal"
+    fallback_models: tuple[Name, ...] = ()
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    tools: tuple[Name, ...] = ()
+    planning: Planning = Planning.INLINE
+    reflection: Reflection = Reflection.NONE
+    on_busy: BusyPolicy = BusyPolicy.ENQUEUE
+    ttl_seconds: Annotated[int, Field(ge=1)] | None = None
+    generation_deadline_s: Annotated[int, Field(ge=1)] = 300
+    tool_deadline_s: Annotated[int, Field(ge=1)] = 300
+    limits: Limits = Limits()
+
+
+class AgentFile(AgentConfiguration):
+    """One YAML document: who the agent is, and its configuration."""
+
+    id: Name
+    name: Name | None = None
+    type: Name = "assistant"
+    status: AgentStatus = AgentStatus.ACTIVE
+
+    def configuration(self) -> AgentConfiguration:
+        """Return the part that travels with each run."""
+        return AgentConfiguration.model_validate(
+            self.model_dump(exclude={"id", "name", "type", "status"})
+        )
+
+    def record(self, *, user_id: str | None, now: datetime) -> Agent:
+        """Return the topic record of this agent, owned by `user_id` (None: built in)."""
+        return Agent(
+            id=self.id,
+            name=self.name or self.id,
+            type=self.type,
+            configuration=self.configuration().model_dump_json(),
+            status=self.status,
+            user_id=user_id,
+            created_at=now,
+            updated_at=now,
+        )
+
+
+def configuration_of(agent: Agent) -> AgentConfiguration:
+    """Return the configuration that `agent` carries.
+
+    Raises:
+        PoisonError: the JSON does not fit; the message names each field.
+
+    """
+    try:
+        return AgentConfiguration.model_validate_json(agent.configuration)
+    except ValidationError as error:
+        message = f"agent {agent.id}: {_fields_of(error)}"
+        raise PoisonError(message, code=ErrorCode.INVALID) from error
+
+
+def parse_agents(text: str, *, source: str) -> tuple[AgentFile, ...]:
+    """Return the agents of a YAML text: one or more documents, each an agent.
+
+    Raises:
+        PoisonError: not YAML, or fields that do not fit; the message names `source` and each field.
+
+    """
+    try:
+        documents: list[Any] = [
+            document for document in yaml.safe_load_all(text) if document is not None
+        ]
+    except yaml.YAMLError as error:
+        message = f"{source} is not YAML: {error}"
+        raise PoisonError(message) from error
+    agents: list[AgentFile] = []
+    for number, document in enumerate(documents, 1):
+        try:
+            agents.append(AgentFile.model_validate(document))
+        except ValidationError as error:
+            message = f"{source}, agent {number}: {_fields_of(error)}"
+            raise PoisonError(message) from error
+    return tuple(agents)
+
+
+def _fields_of(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'the document'}: {problem['msg']}"
+        for problem in error.errors()
+    )
