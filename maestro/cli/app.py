@@ -1,0 +1,67 @@
+"""The `maestro` command: a table of commands, each imported only when it is used."""
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from maestro.cli.output import EXIT_USAGE, fail
+from maestro.settings import SettingsError, read_env_file
+from schemas.errors import MaestroError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "dev": (
+        "maestro.cli.dev:dev",
+        "Start everything on this machine: Kafka, PostgreSQL, Redis and every role.",
+    ),
+    "doctor": ("maestro.cli.doctor:doctor", "Say what is missing and how to mend it."),
+    "ask": ("maestro.cli.ask:ask", "Ask one question and print the answer."),
+    "chat": ("maestro.cli.chat:chat", "Talk in a session; stages and words as they happen."),
+    "send": ("maestro.cli.ask:send", "Publish a user message and do not wait."),
+    "trail": ("maestro.cli.trail:trail", "Show every log entry of a task or session, in order."),
+    "cost": ("maestro.cli.trail:cost", "Add up what a session's generations cost."),
+    "tool-call": ("maestro.cli.trail:tool_call", "Show a tool call with its result, generation and task."),
+    "tail": ("maestro.cli.tail:tail", "Print a topic as JSON lines."),
+    "dlq": ("maestro.cli.dlq:dlq", "List and show dead letters."),
+    "agents": ("maestro.cli.agents:agents", "Publish agents from YAML files."),
+    "worker": ("maestro.cli.worker:worker", "Run one worker process of a role."),
+    "sink": ("maestro.cli.worker:sink", "Run one sink process."),
+    "topics": ("maestro.cli.admin:topics", "Create missing topics and check all of them."),
+    "migrate": ("maestro.cli.admin:migrate", "Bring the database to this version."),
+    "config": ("maestro.cli.config:config", "Show every setting, its value and where it comes from."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        return getattr(import_module(module), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="maestro-streams", prog_name="maestro")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Run LLM-agent sessions on Kafka. Settings come from the environment; see `maestro config`."""
+    context.obj = read_env_file(Path(".env"))
+
+
+def run() -> None:
+    """Run the command line; errors become a sentence on stderr and an exit code."""
+    try:
+        cli.main(prog_name="maestro", standalone_mode=True)
+    except SettingsError as error:
+        fail(error.message, code=error.code, exit_code=EXIT_USAGE)
+    except MaestroError as error:
+        fail(error.message, code=error.code)

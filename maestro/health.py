@@ -1,0 +1,65 @@
+"""`/live` and `/ready` of one process over HTTP: 200 or 503, with the reasons as JSON."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from aiohttp import web
+
+from maestro.process_settings import ProcessSettings
+
+
+class Verdict(Protocol):
+    """A yes or no, and why."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the answer is yes."""
+        ...
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why not, one sentence each; empty when ok."""
+        ...
+
+
+class Health(Protocol):
+    """What a program knows of its own state."""
+
+    def live(self) -> Verdict:
+        """Whether the process makes progress; a supervisor restarts it when not."""
+        ...
+
+    def ready(self) -> Verdict:
+        """Whether the process does its work right now."""
+        ...
+
+
+@asynccontextmanager
+async def serving(health: Health, settings: ProcessSettings) -> AsyncIterator[None]:
+    """Serve `/live` and `/ready` while the context is open; nothing when the port is 0."""
+    if settings.health_port == 0:
+        yield
+        return
+
+    async def live(_: web.Request) -> web.Response:
+        return _answer(health.live())
+
+    async def ready(_: web.Request) -> web.Response:
+        return _answer(health.ready())
+
+    application = web.Application()
+    application.router.add_get("/live", live)
+    application.router.add_get("/ready", ready)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.health_host, settings.health_port).start()
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _answer(verdict: Verdict) -> web.Response:
+    body = {"ok": verdict.ok, "reasons": list(verdict.reasons)}
+    return web.json_response(body, status=200 if verdict.ok else 503)

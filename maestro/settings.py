@@ -1,0 +1,150 @@
+"""All settings of all programs: loaded together, all problems at once, and where each value comes from."""
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from schemas.errors import ErrorCode, FatalError
+
+S = TypeVar("S", bound=BaseSettings)
+
+_PREFIX = "MAESTRO_"
+
+
+class SettingsError(FatalError):
+    """The environment does not make valid settings; `problems` has a sentence for each."""
+
+    code = ErrorCode.MISCONFIGURED
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("settings do not fit:\n" + "\n".join(f"  {problem}" for problem in self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as it is in force. `source` is `environment`, `.env` or `default`."""
+
+    section: str
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def read_env_file(path: Path) -> frozenset[str]:
+    """Put the values of a `.env` file into the environment, which wins; return the names that came from the file."""
+    if not path.is_file():
+        return frozenset()
+    taken: set[str] = set()
+    for name, value in dotenv_values(path).items():
+        if value is not None and name not in os.environ:
+            os.environ[name] = value
+            taken.add(name)
+    return frozenset(taken)
+
+
+def env_name(model: type[BaseSettings], field: str) -> str:
+    """Return the environment's name of a field."""
+    alias = model.model_fields[field].validation_alias
+    if isinstance(alias, str):
+        return alias.upper()
+    return f"{model.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def load(*models: type[S]) -> tuple[S, ...]:
+    """Build settings models from the environment.
+
+    Raises:
+        SettingsError: any value does not fit, or a `MAESTRO_*` name exists that nobody knows.
+
+    """
+    from maestro.settings_catalogue import CATALOGUE  # noqa: PLC0415  (the catalogue imports every package)
+
+    problems: list[str] = list(_unknown_names(CATALOGUE))
+    built: list[S] = []
+    for model in models:
+        try:
+            built.append(model())
+        except ValidationError as error:
+            problems.extend(_sentences(model, error))
+    if problems:
+        raise SettingsError(problems)
+    return tuple(built)
+
+
+def effective(catalogue: Mapping[str, type[BaseSettings]], from_file: frozenset[str]) -> Iterator[Setting]:
+    """Yield every setting with its value in force, secrets masked.
+
+    Raises:
+        SettingsError: any value does not fit.
+
+    """
+    values = load(*catalogue.values())
+    for (section, model), value in zip(catalogue.items(), values, strict=True):
+        for field, info in model.model_fields.items():
+            name = env_name(model, field)
+            if name in from_file:
+                source = ".env"
+            else:
+                source = "environment" if name in os.environ else "default"
+            yield Setting(
+                section=section,
+                name=name,
+                value=masked(getattr(value, field)),
+                source=source,
+                description=info.description or "",
+            )
+
+
+def masked(value: Any) -> str:
+    """Return `value` as text for people: secrets and passwords inside URLs become `***`."""
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "***" if value.get_secret_value() else ""
+    text = str(value)
+    scheme, separator, rest = text.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if separator and at and ":" in credentials:
+        return f"{scheme}://{credentials.split(':', 1)[0]}:***@{host}"
+    return text
+
+
+def default_text(info: FieldInfo) -> str:
+    """Return a field's default as it would be written in a `.env` file; empty when there is none."""
+    if info.is_required():
+        return ""
+    value = info.get_default(call_default_factory=True)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return masked(value)
+
+
+def _unknown_names(catalogue: Mapping[str, type[BaseSettings]]) -> Iterator[str]:
+    known = {env_name(model, field) for model in catalogue.values() for field in model.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; `maestro config` lists what there is"
+            yield f"{name} is not a setting{hint}"
+
+
+def _sentences(model: type[BaseSettings], error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        by_alias = {env_name(model, name).lower(): name for name in model.model_fields}
+        name = (
+            env_name(model, by_alias.get(field.lower(), field))
+            if field in model.model_fields
+            else field.upper()
+        )
+        yield f"{name}: {problem['msg']}"
