@@ -55,7 +55,7 @@ def wanted_jars() -> tuple[Jar, ...]:
 
 
 def jars_dir(settings: EmbeddedSettings) -> Path:
-    """Return the folder for the jars: the one set, else in the virtual environment, else in the user's cache."""
+    """Return the folder of the jars: the one set, else the virtual environment's, else the user's cache."""
     if settings.kafka_jars_dir is not None:
         return settings.kafka_jars_dir
     leaf = Path("maestro") / f"kafka-{KAFKA_VERSION}"

@@ -17,7 +17,7 @@ class EmbeddedSettings(BaseSettings):
     )
     kafka_jars_dir: Path | None = Field(
         default=None,
-        description="Folder with Kafka's jars; by default inside the virtual environment or the user's cache.",
+        description="Folder with Kafka's jars; by default in the virtual environment or the user's cache.",
     )
     maven_mirror: str | None = Field(
         default=None,
