@@ -83,6 +83,9 @@ class Kafka:
             "-XX:+UseSerialGC",  # one small heap on few cores: the collector with the least to do
             "-Xshare:auto",
             "-Djava.awt.headless=true",
+            # Two things that Kafka does and newer runtimes warn of.
+            "--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=allow",
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
