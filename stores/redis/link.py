@@ -1,0 +1,128 @@
+"""One connection: writes pipelines, hands each reply to its caller, fails what is in flight when it is lost."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from schemas.errors import MaestroError, TransientError
+from stores.redis.replies import LEAVE, translate
+from stores.redis.scripts import Script
+from stores.redis.wire import ErrorReply, ProtocolViolationError, Reply, ReplyParser, pack
+
+
+class Call:
+    """One command and the future of its reply. `arguments` of a script are its keys, then its arguments."""
+
+    __slots__ = ("arguments", "future", "is_retry", "script")
+
+    def __init__(
+        self, arguments: tuple[bytes, ...], future: asyncio.Future[Reply], script: Script | None = None
+    ) -> None:
+        self.arguments = arguments
+        self.script = script
+        self.future = future
+        self.is_retry = False
+
+    def packed(self) -> bytes:
+        """Return the command's bytes."""
+        if self.script is None:
+            return pack(self.arguments)
+        if self.is_retry:
+            return pack(self.script.by_text(self.arguments))
+        return pack(self.script.by_sha(self.arguments))
+
+    def fail(self, error: MaestroError) -> None:
+        """Give the caller an error, unless it does not wait any more."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Link(asyncio.Protocol):
+    """One connection. `answer_within_s` bounds the silence while commands are in flight; None: the caller does."""
+
+    def __init__(self, answer_within_s: float | None) -> None:
+        self._answer_within_s = answer_within_s
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.WriteTransport | None = None
+        self._parser = ReplyParser()
+        self._waiting: deque[Call] = deque()
+        self._sent = 0
+        self._watch: asyncio.TimerHandle | None = None
+        self._reason = "the server closed it"
+        self.lost = asyncio.Event()
+
+    @property
+    def in_flight(self) -> int:
+        """Number of commands without a reply."""
+        return len(self._waiting)
+
+    def send(self, calls: Sequence[Call]) -> None:
+        """Write the commands as one pipeline; fails them at once when the connection is lost."""
+        if self._transport is None or self.lost.is_set():
+            self._fail(calls)
+            return
+        self._waiting.extend(calls)
+        self._sent += len(calls)
+        self._transport.write(b"".join([call.packed() for call in calls]))
+        if self._watch is None and self._answer_within_s is not None:
+            self._watch = self._loop.call_later(self._answer_within_s, self._check, self._sent)
+
+    def _check(self, mark: int) -> None:
+        # One timer for all pipelines: what was sent before it was set must have been answered by now.
+        self._watch = None
+        if self._sent - len(self._waiting) < mark:
+            self.abort("no answer in time")
+        elif self._waiting and self._answer_within_s is not None:
+            self._watch = self._loop.call_later(self._answer_within_s, self._check, self._sent)
+
+    def abort(self, reason: str) -> None:
+        """Drop the connection now."""
+        self._reason = reason
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        if not isinstance(transport, asyncio.WriteTransport):
+            message = "a transport that cannot be written to"
+            raise TypeError(message)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Hand out the replies that are complete."""
+        try:
+            for reply in self._parser.feed(data):
+                self._answer(reply)
+        except (ProtocolViolationError, ValueError, IndexError) as error:
+            self.abort(f"it is not Redis that answers ({error})")
+
+    def _answer(self, reply: Reply) -> None:
+        call = self._waiting.popleft()
+        if isinstance(reply, ErrorReply):
+            self._answer_error(call, reply)
+        elif not call.future.done():
+            call.future.set_result(reply)
+
+    def _answer_error(self, call: Call, error: ErrorReply) -> None:
+        if error.code == "NOSCRIPT" and call.script is not None and not call.is_retry:
+            call.is_retry = True  # it did not run: the scripts were flushed; the text loads it again
+            if not call.future.done():
+                self.send([call])
+            return
+        call.fail(translate(error))
+        if error.code in LEAVE:
+            self.abort(error.text)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is in flight: it may have been done or not."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if exc is not None:
+            self._reason = str(exc) or type(exc).__name__
+        self.lost.set()
+        waiting, self._waiting = self._waiting, deque()
+        self._fail(waiting)
+
+    def _fail(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            call.fail(TransientError(f"The connection to Redis was lost: {self._reason}."))

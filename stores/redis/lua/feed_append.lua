@@ -1,0 +1,7 @@
+-- Appends entries to a session's live feed and renews its expiry. Returns the number of entries.
+-- KEYS: epoch, feed. ARGV: fresh epoch id, expiry in s, longest feed, then kind, data of each entry
+for at = 4, #ARGV, 2 do
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'kind', ARGV[at], 'data', ARGV[at + 1])
+end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return (#ARGV - 3) / 2

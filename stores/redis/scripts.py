@@ -1,0 +1,67 @@
+"""The Lua scripts beside this file: each with its text, its SHA-1 and the number of its keys."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+_FOLDER = Path(__file__).with_name("lua")
+_PRELUDE = (_FOLDER / "prelude.lua").read_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One script. `keys` counts its keys; the first is always the partition's epoch marker."""
+
+    name: str
+    keys: int
+    text: bytes
+    sha: bytes
+
+    def by_sha(self, arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the command that runs the loaded script; `arguments` are its keys and then its arguments."""
+        return (b"EVALSHA", self.sha, b"%d" % self.keys, *arguments)
+
+    def by_text(self, arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return the command that loads and runs the script."""
+        return (b"EVAL", self.text, b"%d" % self.keys, *arguments)
+
+
+def _load(name: str, *, keys: int) -> Script:
+    text = _PRELUDE + b"\n" + (_FOLDER / f"{name}.lua").read_bytes()
+    sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+    return Script(name=name, keys=keys, text=text, sha=sha)
+
+
+EPOCH_RENEW = _load("epoch_renew", keys=1)
+EPOCH_READ = _load("epoch_read", keys=1)
+CONTEXT_LOAD = _load("context_load", keys=3)
+CONTEXT_STORE = _load("context_store", keys=6)
+TIMERS_DUE = _load("timers_due", keys=3)
+TIMERS_NEXT = _load("timers_next", keys=2)
+TIMERS_REMOVE = _load("timers_remove", keys=3)
+TIMERS_ARM = _load("timers_arm", keys=3)
+ARMED_MARK = _load("armed_mark", keys=2)
+ARMED_READ = _load("armed_read", keys=2)
+STEP_CLAIM = _load("step_claim", keys=2)
+STEP_RENEW = _load("step_renew", keys=2)
+STEP_COMPLETE = _load("step_complete", keys=2)
+STEP_RELEASE = _load("step_release", keys=2)
+FEED_APPEND = _load("feed_append", keys=2)
+
+ALL_SCRIPTS: tuple[Script, ...] = (
+    EPOCH_RENEW,
+    EPOCH_READ,
+    CONTEXT_LOAD,
+    CONTEXT_STORE,
+    TIMERS_DUE,
+    TIMERS_NEXT,
+    TIMERS_REMOVE,
+    TIMERS_ARM,
+    ARMED_MARK,
+    ARMED_READ,
+    STEP_CLAIM,
+    STEP_RENEW,
+    STEP_COMPLETE,
+    STEP_RELEASE,
+    FEED_APPEND,
+)
