@@ -1,0 +1,42 @@
+"""The model that a name means: the rehearsal model, or a real provider."""
+
+from pathlib import Path
+
+from llm.completion import Completion, CompletionRequest, Model, OnDelta
+from llm.providers import ProviderModel
+from llm.rehearsal import NAME, RehearsalModel
+from llm.script import load_scripts
+from llm.settings import ModelSettings
+
+_BUILT_IN_SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Models:
+    """A model that passes each request on by the name of its model."""
+
+    def __init__(self, *, rehearsal: Model, provider: Model) -> None:
+        self._rehearsal = rehearsal
+        self._provider = provider
+
+    async def complete(self, request: CompletionRequest, on_delta: OnDelta) -> Completion:
+        """Ask the model that the request names.
+
+        Raises:
+            ModelError: no usable answer; the code says why.
+
+        """
+        model = self._rehearsal if request.model.partition(":")[0] == NAME else self._provider
+        return await model.complete(request, on_delta)
+
+
+def build_models(settings: ModelSettings) -> Models:
+    """Return all models that the settings allow.
+
+    Raises:
+        FatalError: a rehearsal script does not fit.
+
+    """
+    folders = [_BUILT_IN_SCRIPTS]
+    if settings.rehearsal_scripts is not None:
+        folders.append(settings.rehearsal_scripts)
+    return Models(rehearsal=RehearsalModel(load_scripts(*folders)), provider=ProviderModel(settings))

@@ -1,0 +1,87 @@
+"""What a prompt shows of its run: the question, and the tool results since then. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from llm.script import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class PromptState:
+    """The last user message, the answers since (counted), and the newest tool results in call order."""
+
+    question: str
+    round: int
+    results: tuple[Any, ...]
+    errors: tuple[str, ...]
+
+    @property
+    def stage(self) -> Stage:
+        """How far the run is."""
+        if not self.results and not self.errors:
+            return Stage.START
+        return Stage.TROUBLE if self.errors else Stage.RESULTS
+
+
+def read_prompt(messages: Sequence[Mapping[str, Any]]) -> PromptState:
+    """Return what `messages` show."""
+    last_user = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    question = text_of(messages[last_user]) if last_user >= 0 else ""
+    since = messages[last_user + 1 :]
+    answers = [i for i, message in enumerate(since) if message.get("role") == "assistant"]
+    newest = since[answers[-1] + 1 :] if answers else since
+    results: list[Any] = []
+    errors: list[str] = []
+    for message in newest:
+        if message.get("role") == "tool":
+            value = _value(text_of(message))
+            problem = _problem(value)
+            if problem is None:
+                results.append(_unwrapped(value))
+            else:
+                errors.append(problem)
+    return PromptState(question, len(answers), tuple(results), tuple(errors))
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """Return a message's text; of one made of parts, the text parts."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = cast("list[Any]", content)
+        return "\n".join(
+            str(cast("dict[str, Any]", part)["text"])
+            for part in parts
+            if isinstance(part, dict) and "text" in part
+        )
+    return ""
+
+
+def _value(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _problem(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, Any]", value)
+    error = fields.get("error") or fields.get("error_message")
+    if error:
+        nested: Any = (
+            cast("dict[str, Any]", error).get("message", error) if isinstance(error, dict) else error
+        )
+        return str(nested)
+    return None if fields.get("success") is not False else "the tool failed"
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, dict) and {"result", "outcome"} <= value.keys():
+        return cast("dict[str, Any]", value)["result"]
+    return cast("Any", value)

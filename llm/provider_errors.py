@@ -1,0 +1,118 @@
+"""A provider's exception as our typed error: the code says what it was, the sentence what to do."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from llm.completion import ModelError
+from schemas.errors import ErrorCode
+
+_MAX_DETAIL_CHARS: Final = 300
+_KEY: Final = re.compile(r"\b[sp]k-[\w*.-]{6,}")
+"""What looks like a secret key: providers repeat a wrong one in their message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    code: ErrorCode
+    sentence: str
+    is_retryable: bool = False
+
+
+_AUTHENTICATION: Final = _Kind(
+    ErrorCode.MODEL_AUTHENTICATION,
+    "the key is missing, wrong or not allowed: set the provider's key variable or MAESTRO_MODEL_API_KEY",
+)
+_TIMEOUT: Final = _Kind(ErrorCode.MODEL_TIMEOUT, "it did not answer in time", is_retryable=True)
+_NONSENSE: Final = _Kind(
+    ErrorCode.MODEL_NONSENSE, "its answer does not have the agreed form", is_retryable=True
+)
+_DOWN: Final = _Kind(
+    ErrorCode.MODEL_UNAVAILABLE, "it is down, overloaded or cannot be reached: try later", is_retryable=True
+)
+_REFUSED: Final = _Kind(ErrorCode.MODEL_REFUSED_REQUEST, "it refused the request")
+
+_BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
+    {
+        # The first name found among an exception's classes decides, so the special ones come before the general.
+        "ContextWindowExceededError": _Kind(
+            ErrorCode.MODEL_CONTEXT_TOO_LONG,
+            "the prompt is too long for it: shorten it or choose another model",
+        ),
+        "ContentPolicyViolationError": _Kind(
+            ErrorCode.MODEL_CONTENT_FILTERED, "its content filter refused the request: ask differently"
+        ),
+        "AuthenticationError": _AUTHENTICATION,
+        "PermissionDeniedError": _AUTHENTICATION,
+        "PaymentRequiredError": _AUTHENTICATION,
+        "NotFoundError": _Kind(
+            ErrorCode.MODEL_NOT_FOUND, "there is no such model: check the agent's `model`"
+        ),
+        "RateLimitError": _Kind(
+            ErrorCode.MODEL_RATE_LIMITED, "too many requests or no quota left: try later", is_retryable=True
+        ),
+        "Timeout": _TIMEOUT,
+        "APITimeoutError": _TIMEOUT,
+        "APIResponseValidationError": _NONSENSE,
+        "ServiceUnavailableError": _DOWN,
+        "BadGatewayError": _DOWN,
+        "InternalServerError": _DOWN,
+        "APIConnectionError": _DOWN,
+        "BadRequestError": _REFUSED,
+        "UnprocessableEntityError": _REFUSED,
+    }
+)
+
+
+def translated(error: BaseException, model: str) -> ModelError:
+    """Return the typed error for what the provider library raised."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if "LLM Provider NOT provided" in str(error):
+        message = (
+            f"{model} names no provider; write provider/model, for example openai/gpt-4o-mini, or rehearsal"
+        )
+        return ModelError(message, code=ErrorCode.MODEL_NOT_FOUND)
+    kind = (
+        _NONSENSE
+        if _is_undecodable(error)
+        else next(
+            (kind for name, kind in _BY_CLASS.items() if name in names),
+            _Kind(ErrorCode.MODEL_ERROR, "the call failed"),
+        )
+    )
+    return ModelError(
+        f"{model}: {kind.sentence}. {_detail(error)}",
+        code=kind.code,
+        is_retryable=kind.is_retryable,
+        retry_after_s=_retry_after_s(error),
+    )
+
+
+def _is_undecodable(error: BaseException) -> bool:
+    # The library reports a body that is not what was agreed as its own internal or connection error.
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None:
+            return False
+        if type(seen).__name__ in {"JSONDecodeError", "ValidationError", "APIResponseValidationError"}:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _detail(error: BaseException) -> str:
+    text = _KEY.sub("sk-***", " ".join(str(error).split()))
+    return text if len(text) <= _MAX_DETAIL_CHARS else text[: _MAX_DETAIL_CHARS - 1] + "…"
+
+
+def _retry_after_s(error: BaseException) -> float | None:
+    response = cast("Any", getattr(error, "response", None))
+    headers = getattr(response, "headers", None)
+    if headers is None:
+        return None
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except (TypeError, ValueError):
+        return None
