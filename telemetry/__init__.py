@@ -1,0 +1,1 @@
+"""The names of what is observed: traces, logs, metrics, points. No clients."""

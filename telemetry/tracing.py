@@ -1,0 +1,58 @@
+"""W3C trace context: which trace a message belongs to, and the header that carries it (`traceparent`)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from secrets import token_hex
+
+HEADER = "traceparent"
+_FORMAT = re.compile(
+    rb"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
+)
+_NO_TRACE = "0" * 32
+_NO_SPAN = "0" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A place in a trace: `trace_id` is 32, `span_id` 16 lower-case hexadecimal digits, neither all zero."""
+
+    trace_id: str
+    span_id: str
+
+    @property
+    def traceparent(self) -> str:
+        """The header's value; always marked as sampled."""
+        return f"00-{self.trace_id}-{self.span_id}-01"
+
+    def child(self) -> "Trace":
+        """Return a new span of the same trace."""
+        return Trace(self.trace_id, token_hex(8))
+
+
+def parse(headers: Iterable[tuple[str, bytes | None]]) -> Trace | None:
+    """Return the trace that a message's headers name; None when there is none or it is malformed.
+
+    As W3C asks, higher versions are read like version 00 and anything malformed counts as absent.
+    """
+    for name, value in headers:
+        if name.lower() == HEADER and value is not None:
+            return _parse_value(value)
+    return None
+
+
+def derived(event_id: str) -> Trace:
+    """Return the trace of an event that brought none: always the same, so that deciding again repeats it."""
+    digest = blake2b(event_id.encode(), digest_size=24, person=b"maestro-trace").hexdigest()
+    return Trace(digest[:32], digest[32:])
+
+
+def _parse_value(value: bytes) -> Trace | None:
+    match = _FORMAT.fullmatch(value.strip())
+    if match is None or match["version"] == b"ff":
+        return None
+    if match["version"] == b"00" and match["more"]:
+        return None
+    trace = Trace(match["trace"].decode(), match["span"].decode())
+    return None if trace.trace_id == _NO_TRACE or trace.span_id == _NO_SPAN else trace

@@ -1,0 +1,65 @@
+"""Logs: one line each, on stderr, with the bound ids."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from telemetry import logs
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def test_a_json_line_carries_the_bound_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+    with logs.bind(session_id="s1"):
+        logs.logger("tests.json").info("run started", run_id="r1")
+    logs.logger("tests.json").info("after")
+    captured = capsys.readouterr()
+    first, second = map(json.loads, captured.err.splitlines())
+    assert captured.out == ""
+    assert first["event"] == "run started"
+    assert (first["session_id"], first["run_id"], first["level"]) == ("s1", "r1", "info")
+    assert "session_id" not in second
+
+
+def test_lines_of_libraries_take_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+    logging.getLogger("aiokafka.consumer").info("dropped: noisy")
+    logging.getLogger("aiokafka.consumer").warning("kept %s", 1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["event"] == "kept 1"
+
+
+def test_an_exception_stays_on_one_json_line(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+    try:
+        raise ValueError("broken")  # noqa: EM101, TRY301
+    except ValueError:
+        logs.logger("tests.exception").exception("step failed")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ValueError: broken" in json.loads(line)["exception"]
+
+
+def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning")
+    logs.logger("tests.level").info("quiet")
+    logs.logger("tests.level").warning("loud")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "loud" in line
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown log level 'loud'"):
+        logs.configure("loud")
