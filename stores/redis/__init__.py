@@ -1,1 +1,1 @@
-"""Redis, the live state: contexts, timers, the step journal and the live feed; the only folder with `redis`."""
+"""Redis, the live state: contexts, timers, the step journal, the live feed; the only folder with `redis`."""

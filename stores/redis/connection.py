@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 class RedisConnection:
-    """A few connections to one Redis, kept up: a lost one fails only its commands in flight and is opened again."""
+    """A few connections to one Redis, kept up: a lost one fails only what it carried and is reopened."""
 
     def __init__(self, settings: RedisSettings) -> None:
         self.settings = settings
@@ -52,8 +52,8 @@ class RedisConnection:
     async def start(self, partitions: int) -> None:
         """Connect for the partitions 0 … `partitions` - 1.
 
-        Raises TransientError when Redis cannot be reached within the start's time limit, FatalError when it must
-        not be used (login refused, keys may be evicted).
+        Raises TransientError when Redis cannot be reached within the start's time limit, FatalError when it
+        must not be used (login refused, keys may be evicted).
         """
         self._opener = Opener(
             address=self._address,
@@ -96,11 +96,11 @@ class RedisConnection:
         self._fail_pending(TransientError("The connection to Redis was closed by us."))
 
     def run(self, script: Script, *arguments: bytes) -> asyncio.Future[Reply]:
-        """Issue a script: its keys, then its arguments. Raises (when awaited) TransientError or FatalError."""
+        """Issue a script: its keys, then its arguments. Awaiting raises TransientError or FatalError."""
         return self._issue(arguments, script)
 
     def command(self, *arguments: bytes) -> asyncio.Future[Reply]:
-        """Issue a plain command. Raises (when awaited) TransientError or FatalError."""
+        """Issue a plain command. Awaiting raises TransientError or FatalError."""
         return self._issue(arguments, None)
 
     async def block(self, *arguments: bytes, block_ms: int) -> Reply:

@@ -1,4 +1,4 @@
-"""Contexts with their outbox: loaded by one script, stored by another on condition that nothing came between."""
+"""Contexts with their outbox: loaded by one script, stored by another if nothing came between."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _LENGTH_WITH_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What a partition's data in Redis belongs to; another id means that data was lost. `born_ms`: Redis' clock."""
+    """What a partition's data belongs to; another id means that data was lost. `born_ms`: Redis' clock."""
 
     id: str
     born_ms: int
@@ -68,8 +68,9 @@ class Contexts:
     async def load(self, partition: int, session_id: str, *, leave_token: bool) -> Loaded:
         """Return the context, or its absence, together with the epoch that a store must name.
 
-        A context of another epoch is absent. Where it is absent and `leave_token` is set, a fresh token is left,
-        which replaces that of any other: only the last one who left one may store. Raises TransientError.
+        A context of another epoch is absent. Where it is absent and `leave_token` is set, a fresh token is
+        left, which replaces that of any other: only the last one who left one may store. Raises
+        TransientError.
         """
         fresh = self._connection.fresh_id()
         reply = as_list(
@@ -113,9 +114,10 @@ class Contexts:
     ) -> bool:
         """Store context, outbox, timers and feed entries, all or nothing; return False when refused.
 
-        `expected` is the (term, version) that was loaded, or the own token where the context was absent. Refused
-        as well under another epoch than `epoch`. The context expires `ttl_s` seconds from now, and so does the
-        feed when entries are given. Raises TransientError: then it may have been stored or not; load again.
+        `expected` is the (term, version) that was loaded, or the own token where the context was absent.
+        Refused as well under another epoch than `epoch`. The context expires `ttl_s` seconds from now, and so
+        does the feed when entries are given. Raises TransientError: then it may have been stored or not; load
+        again.
         """
         token, term, version = (
             (expected, 0, 0) if isinstance(expected, str) else ("", expected[0], expected[1])

@@ -32,9 +32,9 @@ class Feed:
     async def append(
         self, partition: int, session_id: str, entries: Sequence[FeedEntry], *, keep_s: int, max_len: int
     ) -> None:
-        """Append entries in order; the feed expires `keep_s` seconds from now and keeps about `max_len` entries.
+        """Append entries in order; the feed expires `keep_s` seconds from now.
 
-        Raises TransientError.
+        It keeps about `max_len` entries. Raises TransientError.
         """
         if not entries:
             return
@@ -54,9 +54,9 @@ class Feed:
     async def read(
         self, partition: int, session_id: str, *, after: str = BEGINNING, block_ms: int = 0, count: int = 100
     ) -> tuple[FeedItem, ...]:
-        """Return at most `count` entries after the id `after`, in order; wait for one up to `block_ms` (0: do not).
+        """Return at most `count` entries after the id `after`, in order.
 
-        Raises TransientError.
+        Where there is none it waits for one up to `block_ms` (0: does not wait). Raises TransientError.
         """
         key = self._keys.feed(partition, session_id)
         limit = b"%d" % count

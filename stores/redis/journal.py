@@ -77,10 +77,10 @@ class Journal:
         return as_int(reply) == 1
 
     async def complete(self, partition: int, step_id: str, token: str, value: bytes, keep_ms: int) -> bool:
-        """Store the value for `keep_ms`; return False when another token holds the step or it is done already.
+        """Store the value for `keep_ms`; return False when another token holds the step or it is done.
 
-        After False, claim again: it answers with the stored value or says that another works. An absent entry,
-        or one of another epoch, is stored. Raises TransientError.
+        After False, claim again: it answers with the stored value or says that another works. An absent
+        entry, or one of another epoch, is stored. Raises TransientError.
         """
         reply = await self._connection.run(
             STEP_COMPLETE,

@@ -1,4 +1,4 @@
-"""One connection: writes pipelines, hands each reply to its caller, fails what is in flight when it is lost."""
+"""One connection: writes pipelines, hands each reply to its caller, fails what is in flight when lost."""
 
 import asyncio
 from collections import deque
@@ -38,7 +38,7 @@ class Call:
 
 
 class Link(asyncio.Protocol):
-    """One connection. `answer_within_s` bounds the silence while commands are in flight; None: the caller does."""
+    """One connection. `answer_within_s` bounds the wait for a reply; None: the caller bounds it."""
 
     def __init__(self, answer_within_s: float | None) -> None:
         self._answer_within_s = answer_within_s

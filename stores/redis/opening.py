@@ -1,4 +1,4 @@
-"""Opening of a connection that may be used: logged in, eviction ruled out, scripts loaded, epochs in force."""
+"""Opening of a usable connection: logged in, eviction ruled out, scripts loaded, epochs in force."""
 
 import asyncio
 import re
@@ -19,7 +19,7 @@ NEEDED_POLICY = "noeviction"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opener:
-    """Opens connections for the partitions 0 … `partitions` - 1. `fresh_id` makes up ids that nobody else has."""
+    """Opens connections for the partitions 0 … `partitions` - 1. `fresh_id` makes ids nobody else has."""
 
     address: Address
     keys: Keys
@@ -30,8 +30,8 @@ class Opener:
     async def open(self, answer_within_s: float | None) -> Link:
         """Return a connection whose first commands have replaced the epochs of another run of the server.
 
-        Raises TransientError when the server cannot be reached or is not ready, FatalError when it must not be
-        used: wrong login, or a policy that evicts keys.
+        Raises TransientError when the server cannot be reached or is not ready, FatalError when it must not
+        be used: wrong login, or a policy that evicts keys.
         """
         link: Link | None = None
         try:
@@ -81,7 +81,7 @@ def check_policy(memory_info: str) -> None:
     if policy != NEEDED_POLICY:
         message = (
             f"Redis' maxmemory-policy is {policy}: it may evict the state of running sessions. "
-            f"Set it to {NEEDED_POLICY} (CONFIG SET maxmemory-policy {NEEDED_POLICY}, and in the server's file)."
+            f"Set it to {NEEDED_POLICY} (CONFIG SET, and in the server's file)."
         )
         raise FatalError(message)
 

@@ -20,7 +20,7 @@ class RedisSettings(BaseSettings):
         default="maestro:",
         min_length=1,
         pattern=r"^[^{}\s]+$",
-        description="What the names of all keys begin with; installations that share a Redis need different ones.",
+        description="What all key names begin with; installations that share a Redis need different ones.",
     )
     connections: int = Field(
         default=2, ge=1, le=32, description="Connections of one process that commands are spread over."

@@ -35,7 +35,7 @@ class DueTimer:
 
 
 class Timers:
-    """The timers of all partitions."""
+    """The timers of all partitions; what is due is told by Redis' clock."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -49,7 +49,7 @@ class Timers:
         return Epoch(id=as_text(reply[0]), born_ms=as_int(reply[1]))
 
     async def due(self, partition: int, limit: int) -> tuple[DueTimer, ...]:
-        """Return at most `limit` timers that are due by Redis' clock, the earliest first. Raises TransientError."""
+        """Return at most `limit` timers that are due, the earliest first. Raises TransientError."""
         reply = as_list(
             await self._connection.run(
                 TIMERS_DUE,
@@ -66,7 +66,7 @@ class Timers:
         )
 
     async def next_due_in_ms(self, partition: int) -> int | None:
-        """Return the milliseconds until the next timer is due by Redis' clock (0: now); None: there is none."""
+        """Return the milliseconds until the next timer is due (0: now), None where there is none."""
         return as_optional_int(
             await self._connection.run(
                 TIMERS_NEXT,
@@ -77,7 +77,10 @@ class Timers:
         )
 
     async def remove_if_unchanged(self, partition: int, timer: DueTimer) -> bool:
-        """Remove a timer that fired; return False when it is gone or has another due time. Raises TransientError."""
+        """Remove a timer that fired; return False when it is gone or due at another time.
+
+        Raises TransientError.
+        """
         reply = await self._connection.run(
             TIMERS_REMOVE,
             self._keys.epoch(partition),
@@ -90,7 +93,7 @@ class Timers:
         return as_int(reply) == 1
 
     async def is_armed(self, partition: int) -> bool:
-        """Tell whether the partition's timers were made complete in the current epoch. Raises TransientError."""
+        """Tell whether the timers were made complete in the current epoch. Raises TransientError."""
         reply = await self._connection.run(
             ARMED_READ,
             self._keys.epoch(partition),
@@ -122,7 +125,10 @@ class Timers:
         return True
 
     async def mark_armed(self, partition: int, epoch: str) -> bool:
-        """Note that the timers are complete for `epoch`; return False when it has changed. Raises TransientError."""
+        """Note that the timers are complete for `epoch`; return False when it has changed.
+
+        Raises TransientError.
+        """
         reply = await self._connection.run(
             ARMED_MARK,
             self._keys.epoch(partition),

@@ -1,7 +1,7 @@
 """Redis' wire protocol (RESP2) as pure functions: packing of commands, parsing of replies from chunks.
 
-Of our own because of its cost: a pipeline of 128 scripts that carry 8 KB each way takes a third of the CPU that
-the client library's awaited, element by element parser takes, and coalescing is worth little without it.
+Of our own because of its cost: a pipeline of 128 scripts that carry 8 KB each way takes a third of the CPU
+that the client library's awaited, element by element parser takes; coalescing is worth little without it.
 """
 
 from collections.abc import Iterator, Sequence
