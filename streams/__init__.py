@@ -1,0 +1,1 @@
+"""The three roles that carry a session: session, generate, execute; and the runtime that runs them."""

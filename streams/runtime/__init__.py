@@ -1,0 +1,1 @@
+"""Runs one role in one process on Faust: concurrency, order and acknowledgement without losing a message."""

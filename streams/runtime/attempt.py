@@ -1,0 +1,40 @@
+"""One attempt of a step, and what its end means."""
+
+import logging
+
+from schemas.errors import FatalError, TransientError
+from streams.runtime.record import Record
+from streams.runtime.role import Role
+from streams.runtime.ticket import Outcome
+
+_log = logging.getLogger(__name__)
+
+
+async def attempt(role: Role, record: Record) -> Outcome:
+    """Run the step of `record` once. Raises only `FatalError` and cancellation."""
+    try:
+        await role.step(record)
+    except TransientError as error:
+        _log.info("step on %s is tried again: %s", _name(record), error)
+        return Outcome.RETRY
+    except FatalError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost loop: whatever a role raises becomes a dead letter
+        return await _bury(role, record, error)
+    return Outcome.DONE
+
+
+async def _bury(role: Role, record: Record, error: Exception) -> Outcome:
+    _log.warning("step on %s failed for good", _name(record), exc_info=error)
+    try:
+        await role.on_poison(record, error)
+    except FatalError:
+        raise
+    except Exception as refusal:  # noqa: BLE001 - a message that cannot even be dead-lettered must not be lost
+        _log.warning("dead letter of %s is tried again: %s", _name(record), refusal)
+        return Outcome.RETRY
+    return Outcome.POISONED
+
+
+def _name(record: Record) -> str:
+    return f"{record.topic}/{record.partition}@{record.offset}"

@@ -1,0 +1,254 @@
+"""Runs the steps of one role: takes messages, starts steps within the limits, acknowledges in order."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Hashable
+from functools import partial
+from typing import Generic, TypeVar
+
+from streams.runtime.acker import Acker, Place
+from streams.runtime.attempt import attempt
+from streams.runtime.finished import Finished
+from streams.runtime.lanes import Lanes
+from streams.runtime.parking import CURRENT_SLOT, Slot
+from streams.runtime.record import Record
+from streams.runtime.role import Role
+from streams.runtime.settings import RuntimeSettings
+from streams.runtime.ticket import Outcome, Ticket
+
+_log = logging.getLogger(__name__)
+
+_CANCEL_LIMIT_S = 3.0
+"""What cancelled steps get to release their leases before the process goes on without them."""
+
+MessageT = TypeVar("MessageT")
+
+
+class Runner(Generic[MessageT]):
+    """All steps of one process. Every method is called on the event loop of the process.
+
+    `acknowledge` is called with the client's own message object, in order per place; `pause` and `resume` steer
+    the intake of one place; `fail` ends the process.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        settings: RuntimeSettings,
+        *,
+        acknowledge: Callable[[MessageT], None],
+        pause: Callable[[Place], None],
+        resume: Callable[[Place], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._role = role
+        self._settings = settings
+        self._acknowledge = acknowledge
+        self._pause = pause
+        self._resume = resume
+        self._fail = fail
+        self._lanes: Lanes[Ticket] = Lanes(settings.max_in_flight)
+        self._acker: Acker[tuple[Record, MessageT]] = Acker(settings.partition_window)
+        self._finished = Finished(2 * settings.partition_window)
+        self._active: dict[tuple[Place, int], Ticket] = {}
+        self._leaders: dict[Hashable, Ticket] = {}
+        self._room = asyncio.Event()
+        self._room.set()
+        self._is_draining = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many steps hold a slot."""
+        return self._lanes.in_flight
+
+    @property
+    def unfinished(self) -> int:
+        """How many steps are known: running, waiting for their turn or for a retry."""
+        return len(self._active)
+
+    async def dispatch(self, record: Record, message: MessageT, generation: int | None) -> None:
+        """Take one message; returns when the next may come. Messages of another generation are left alone."""
+        if self._is_draining or generation is None or generation != self._acker.generation:
+            return
+        place = (record.topic, record.partition)
+        if not self._acker.has_room(place):
+            self._acker.hold(place, (record, message))
+            self._pause(place)
+            return
+        self._take(record, message)
+        self._start_ready()
+        if self._lanes.is_saturated:
+            self._room.clear()
+            await self._room.wait()
+
+    def revoking(self) -> None:
+        """End the generation: nothing is taken or acknowledged until `assigned`. Steps that run go on."""
+        for record, _ in self._acker.end():
+            self._finished.remember((record.topic, record.partition), record.offset, record.timestamp_ms)
+        self._drop_waiting()
+        self._room.set()
+
+    async def assigned(self, places: frozenset[Place], generation: int) -> None:
+        """Start a generation; steps of places that went elsewhere are cancelled before this returns."""
+        await self._cancel([ticket for ticket in self._active.values() if ticket.place not in places])
+        self._finished.keep_only(places)
+        self._acker.begin(generation)
+
+    async def drain(self, limit_s: float) -> None:
+        """Take nothing more, let running steps finish for at most `limit_s` seconds, then cancel them."""
+        self._is_draining = True
+        self._drop_waiting()
+        self._room.set()
+        tasks = [ticket.task for ticket in self._active.values() if ticket.task is not None]
+        if tasks and limit_s > 0:
+            await asyncio.wait(tasks, timeout=limit_s)
+        # Finished tasks run their callbacks one turn of the loop later.
+        await asyncio.sleep(0)
+        await self._cancel(list(self._active.values()))
+
+    def _drop_waiting(self) -> None:
+        dropped = self._lanes.drop(lambda ticket: ticket.task is None)
+        for ticket in self._active.values():
+            ticket.joined.clear()
+            if ticket.retry is not None:
+                ticket.retry.cancel()
+                self._lanes.finish(ticket)
+                dropped.append(ticket)
+        for ticket in dropped:
+            self._forget(ticket)
+
+    async def _cancel(self, tickets: Collection[Ticket]) -> None:
+        tasks = [ticket.task for ticket in tickets if ticket.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=_CANCEL_LIMIT_S)
+            await asyncio.sleep(0)
+            if pending:
+                _log.warning("%d cancelled steps have not ended after %.0f s", len(pending), _CANCEL_LIMIT_S)
+
+    def _take(self, record: Record, message: MessageT) -> None:
+        place = (record.topic, record.partition)
+        self._acker.take(place, record.offset, (record, message))
+        if self._finished.forget(place, record.offset, record.timestamp_ms):
+            self._acknowledge_until_gap(place, record.offset)
+            return
+        known = self._active.get((place, record.offset))
+        if known is None or known.record.timestamp_ms != record.timestamp_ms:
+            self._enter(Ticket(record, self._role.lane(record), self._role.join_key(record)))
+
+    def _enter(self, ticket: Ticket) -> None:
+        if ticket.join_key is not None:
+            leader = self._leaders.setdefault(ticket.join_key, ticket)
+            if leader is not ticket:
+                leader.joined.append(ticket)
+                return
+        self._active[ticket.place, ticket.record.offset] = ticket
+        self._lanes.add(ticket)
+
+    def _start_ready(self) -> None:
+        while (ticket := self._lanes.start()) is not None:
+            if ticket.slot is not None:
+                # Cancelled while it waited: the step ends by itself and finishes its lane then.
+                if not ticket.slot.done():
+                    ticket.slot.set_result(None)
+                continue
+            ticket.retry = None
+            ticket.attempts += 1
+            ticket.task = asyncio.create_task(self._attempt(ticket))
+            # Not a `finally` in the task: one that is cancelled before its first line never gets there.
+            ticket.task.add_done_callback(partial(self._ended, ticket))
+        if not self._lanes.is_saturated:
+            self._room.set()
+
+    async def _attempt(self, ticket: Ticket) -> Outcome:
+        CURRENT_SLOT.set(Slot(partial(self._leave_slot, ticket), partial(self._retake_slot, ticket)))
+        return await attempt(self._role, ticket.record)
+
+    def _leave_slot(self, ticket: Ticket) -> None:
+        self._lanes.park(ticket)
+        self._start_ready()
+
+    async def _retake_slot(self, ticket: Ticket) -> None:
+        ticket.slot = asyncio.get_running_loop().create_future()
+        self._lanes.unpark(ticket)
+        self._start_ready()
+        await ticket.slot
+        ticket.slot = None
+
+    def _ended(self, ticket: Ticket, task: asyncio.Task[Outcome]) -> None:
+        try:
+            self._settle(ticket, task)
+            self._start_ready()
+        except Exception as error:  # noqa: BLE001 - in a callback of the loop nobody else would hear of it
+            self._fail(error)
+
+    def _settle(self, ticket: Ticket, task: asyncio.Task[Outcome]) -> None:
+        ticket.task = None
+        ticket.slot = None
+        if task.cancelled():
+            # By us, when the partition is gone or the process drains; by the role's own code: then again.
+            self._retry_later(ticket)
+        elif (error := task.exception()) is not None:
+            self._close(ticket)
+            self._fail(error)
+        elif task.result() is Outcome.RETRY:
+            self._retry_later(ticket)
+        else:
+            self._succeeded(ticket, task.result())
+
+    def _retry_later(self, ticket: Ticket) -> None:
+        if self._is_draining or not self._acker.is_taken(ticket.place, ticket.record.offset):
+            # Its partition was revoked meanwhile: the message comes again, here or elsewhere.
+            self._close(ticket)
+            return
+        self._lanes.park(ticket)
+        delay_s = self._settings.backoff_s(ticket.attempts)
+        ticket.retry = asyncio.get_running_loop().call_later(delay_s, self._retry, ticket)
+
+    def _retry(self, ticket: Ticket) -> None:
+        ticket.retry = None
+        self._lanes.unpark(ticket)
+        self._start_ready()
+
+    def _succeeded(self, ticket: Ticket, outcome: Outcome) -> None:
+        if outcome is Outcome.DONE:
+            for other in ticket.joined:
+                self._release(other.record)
+            ticket.joined.clear()
+        self._release(ticket.record)
+        self._close(ticket)
+
+    def _close(self, ticket: Ticket) -> None:
+        """End a ticket's turn; messages joined to a step that did not succeed get steps of their own."""
+        joined = list(ticket.joined)
+        ticket.joined.clear()
+        self._lanes.finish(ticket)
+        self._forget(ticket)
+        for other in joined:
+            if not self._is_draining and self._acker.is_taken(other.place, other.record.offset):
+                self._enter(other)
+
+    def _forget(self, ticket: Ticket) -> None:
+        key = (ticket.place, ticket.record.offset)
+        if self._active.get(key) is ticket:
+            del self._active[key]
+        if ticket.join_key is not None and self._leaders.get(ticket.join_key) is ticket:
+            del self._leaders[ticket.join_key]
+
+    def _release(self, record: Record) -> None:
+        """Count a message as finished; acknowledge what that makes possible and take what waited for room."""
+        place = (record.topic, record.partition)
+        if not self._acker.is_taken(place, record.offset):
+            self._finished.remember(place, record.offset, record.timestamp_ms)
+            return
+        self._acknowledge_until_gap(place, record.offset)
+        if self._acker.is_holding(place) and not self._is_draining:
+            while (held := self._acker.next_held(place)) is not None:
+                self._take(*held)
+            if not self._acker.is_holding(place):
+                self._resume(place)
+
+    def _acknowledge_until_gap(self, place: Place, offset: int) -> None:
+        for _, message in self._acker.finish(place, offset):
+            self._acknowledge(message)

@@ -1,0 +1,39 @@
+"""One message on its way through the runner."""
+
+import asyncio
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from streams.runtime.acker import Place
+from streams.runtime.record import Record
+
+
+class Outcome(Enum):
+    """How one attempt of a step ended."""
+
+    DONE = auto()
+    POISONED = auto()
+    """Dead-lettered: the message is finished, messages joined to it are not."""
+    RETRY = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A record with its place in the order and the attempt that works on it. Compared by identity."""
+
+    record: Record
+    lane: Hashable | None
+    join_key: Hashable | None
+    attempts: int = 0
+    task: asyncio.Task[Outcome] | None = None
+    """The attempt under way; None while the step waits for its turn or for a retry."""
+    slot: asyncio.Future[None] | None = None
+    """What a parked step awaits to get a slot again."""
+    retry: asyncio.TimerHandle | None = None
+    joined: list["Ticket"] = field(default_factory=list["Ticket"])
+
+    @property
+    def place(self) -> Place:
+        """Topic and partition."""
+        return (self.record.topic, self.record.partition)
