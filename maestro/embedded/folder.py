@@ -170,4 +170,6 @@ def _locked(lock: IO[str], tries: int) -> bool:
 
 
 def _new_cluster_id() -> str:
-    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    while (text := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass  # Kafka's tool would take it for an option
+    return text

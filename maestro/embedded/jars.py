@@ -57,7 +57,7 @@ def wanted_jars() -> tuple[Jar, ...]:
 def jars_dir(settings: EmbeddedSettings) -> Path:
     """Return the folder of the jars: the one set, else the virtual environment's, else the user's cache."""
     if settings.kafka_jars_dir is not None:
-        return settings.kafka_jars_dir
+        return settings.kafka_jars_dir.expanduser()
     leaf = Path("maestro") / f"kafka-{KAFKA_VERSION}"
     prefix = Path(sys.prefix)
     if sys.prefix != sys.base_prefix and os.access(prefix, os.W_OK):

@@ -12,7 +12,7 @@ class EmbeddedSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MAESTRO_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(
-        default_factory=lambda: Path.home() / ".local" / "share" / "maestro",
+        default=Path("~/.local/share/maestro"),
         description="Folder for the data, logs, ports and passwords of the embedded services.",
     )
     kafka_jars_dir: Path | None = Field(
