@@ -36,10 +36,10 @@ _REFUSED: Final = _Kind(ErrorCode.MODEL_REFUSED_REQUEST, "it refused the request
 
 _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
     {
-        # The first name found among an exception's classes decides, so the special ones come before the general.
+        # The first name found among an exception's classes decides: the special ones stand first.
         "ContextWindowExceededError": _Kind(
             ErrorCode.MODEL_CONTEXT_TOO_LONG,
-            "the prompt is too long for it: shorten it or choose another model",
+            "the prompt is too long for it: take another model",
         ),
         "ContentPolicyViolationError": _Kind(
             ErrorCode.MODEL_CONTENT_FILTERED, "its content filter refused the request: ask differently"

@@ -1,0 +1,1 @@
+"""The execute role: tool calls become tool results."""

@@ -1,0 +1,57 @@
+"""The tools that this process can run, by name; and those that authors bring in modules of their own."""
+
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from llm.completion import ToolSpec
+from schemas.errors import FatalError
+from streams.execute.tool import Tool
+
+
+class Registry:
+    """Tools by name. Raises FatalError when two have the same name."""
+
+    def __init__(self, tools: Iterable[Tool]) -> None:
+        found: dict[str, Tool] = {}
+        for item in tools:
+            if item.name in found:
+                message = f"two tools are named {item.name!r}; rename one"
+                raise FatalError(message)
+            found[item.name] = item
+        self._tools: Mapping[str, Tool] = found
+        self._specs = {name: item.spec for name, item in found.items()}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._tools))
+
+    def get(self, name: str) -> Tool | None:
+        """Return the tool of that name."""
+        return self._tools.get(name)
+
+    def specs(self, names: Iterable[str]) -> tuple[ToolSpec, ...]:
+        """Return the named tools as a model sees them; names without a tool are left out."""
+        return tuple(self._specs[name] for name in names if name in self._specs)
+
+
+def tools_of_modules(modules: Iterable[str]) -> Iterator[Tool]:
+    """Yield the tools that the named modules hold.
+
+    Raises:
+        FatalError: a module cannot be imported or holds none.
+
+    """
+    for name in modules:
+        try:
+            module = importlib.import_module(name)
+        except ImportError as error:
+            message = f"the tool module {name!r} cannot be imported ({error}); see MAESTRO_TOOL_MODULES"
+            raise FatalError(message) from error
+        found = [value for value in vars(module).values() if isinstance(value, Tool)]
+        if not found:
+            message = (
+                f"the tool module {name!r} holds no tool; decorate its functions with maestro.tools.tool"
+            )
+            raise FatalError(message)
+        yield from found

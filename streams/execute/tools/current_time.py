@@ -1,0 +1,33 @@
+"""The tool `current_time`: what the clock says, in any time zone."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.lists import EffectClass
+from streams.execute.tool import ToolContext, ToolError, tool
+
+
+class CurrentTimeArguments(BaseModel):
+    """Where."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    timezone: str = Field("UTC", max_length=64, description="IANA time zone, for example Europe/Madrid.")
+
+
+@tool(effect=EffectClass.PURE, time_limit_s=5)
+async def current_time(arguments: CurrentTimeArguments, _context: ToolContext) -> dict[str, str]:
+    """Return the current date, time and weekday in a time zone (UTC when none is given)."""
+    try:
+        zone = ZoneInfo(arguments.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        message = f"there is no time zone {arguments.timezone!r}; give an IANA name such as Europe/Madrid"
+        raise ToolError(message) from error
+    now = datetime.now(UTC).astimezone(zone)
+    return {
+        "now": now.isoformat(timespec="seconds"),
+        "weekday": now.strftime("%A"),
+        "timezone": arguments.timezone,
+    }
