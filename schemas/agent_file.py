@@ -71,9 +71,7 @@ class AgentFile(AgentConfiguration):
 
     def configuration(self) -> AgentConfiguration:
         """Return the part that travels with each run."""
-        return AgentConfiguration.model_validate(
-            self.model_dump(exclude={"id", "name", "type", "status"})
-        )
+        return AgentConfiguration.model_validate(self.model_dump(exclude={"id", "name", "type", "status"}))
 
     def record(self, *, user_id: str | None, now: datetime) -> Agent:
         """Return the topic record of this agent, owned by `user_id` (None: built in)."""
@@ -111,9 +109,7 @@ def parse_agents(text: str, *, source: str) -> tuple[AgentFile, ...]:
 
     """
     try:
-        documents: list[Any] = [
-            document for document in yaml.safe_load_all(text) if document is not None
-        ]
+        documents: list[Any] = [document for document in yaml.safe_load_all(text) if document is not None]
     except yaml.YAMLError as error:
         message = f"{source} is not YAML: {error}"
         raise PoisonError(message) from error

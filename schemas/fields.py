@@ -51,9 +51,7 @@ Uuid = Annotated[
 Text = Annotated[str, AfterValidator(_without_nul)]
 """Text without U+0000."""
 
-Name = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)
-]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_nul)]
 """A short identifier that a person or another system chose: 1 to 200 characters."""
 
 JsonText = Annotated[
@@ -64,7 +62,5 @@ JsonText = Annotated[
 ]
 """A string that holds JSON."""
 
-Timestamp = Annotated[
-    AwareDatetime, Field(json_schema_extra={"avro": "timestamp-micros"})
-]
+Timestamp = Annotated[AwareDatetime, Field(json_schema_extra={"avro": "timestamp-micros"})]
 """An aware instant with microseconds; on the wire microseconds since 1970-01-01 UTC."""

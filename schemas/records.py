@@ -37,28 +37,20 @@ class UserMessage(Record):
         None,
         description="Message id; derived from topic, partition and offset when absent.",
     )
-    session_id: Uuid = Field(
-        description="Session that the message belongs to; a new id makes a new session."
-    )
+    session_id: Uuid = Field(description="Session that the message belongs to; a new id makes a new session.")
     user_id: Name = Field(description="Who says it; must own the session.")
     content: Text = Field(min_length=1, description="The text.")
     agent_id: Name | None = Field(
         None,
         description="Agent that shall answer; the session's or the default one when absent.",
     )
-    title: Text | None = Field(
-        None, description="Title of a new session; its first words when absent."
-    )
-    repo_url: Text | None = Field(
-        None, description="Code repository that the task is about."
-    )
+    title: Text | None = Field(None, description="Title of a new session; its first words when absent.")
+    repo_url: Text | None = Field(None, description="Code repository that the task is about.")
     on_busy: BusyPolicy | None = Field(
         None,
         description="What to do while a run is active; the agent's setting when absent.",
     )
-    metadata: JsonText | None = Field(
-        None, description="JSON object kept with the message."
-    )
+    metadata: JsonText | None = Field(None, description="JSON object kept with the message.")
 
 
 class SessionCommand(Record):
@@ -71,16 +63,10 @@ class SessionCommand(Record):
     session_id: Uuid = Field(description="Session that is addressed.")
     user_id: Name = Field(description="Who asks; must own the session.")
     kind: CommandKind = Field(description="What is asked.")
-    run_id: Uuid | None = Field(
-        None, description="Run that cancel, interrupt and rollback aim at."
-    )
-    step_id: Text | None = Field(
-        None, description="Tool call that approve and deny aim at."
-    )
+    run_id: Uuid | None = Field(None, description="Run that cancel, interrupt and rollback aim at.")
+    step_id: Text | None = Field(None, description="Tool call that approve and deny aim at.")
     reason: Text | None = Field(None, description="Why, in the asker's words.")
-    payload: JsonText | None = Field(
-        None, description="JSON object: values of create and configure."
-    )
+    payload: JsonText | None = Field(None, description="JSON object: values of create and configure.")
 
 
 class TimerFired(Record):
@@ -89,9 +75,7 @@ class TimerFired(Record):
     id: Uuid = Field(description="Derived from session, key and due time.")
     session_id: Uuid = Field(description="Session that set the timer.")
     kind: TimerKind = Field(description="What the timer is for.")
-    key: Text = Field(
-        description="What it guards: a step id, or the kind for session timers."
-    )
+    key: Text = Field(description="What it guards: a step id, or the kind for session timers.")
     due_at: Timestamp = Field(description="When it was due.")
 
 
@@ -104,23 +88,15 @@ class GenerationRequest(Record):
     run_id: Uuid = Field(description="Run that asks.")
     user_id: Name = Field(description="Owner of the session.")
     agent_id: Name = Field(description="Agent whose configuration is used.")
-    generation_index: int = Field(
-        ge=0, description="Number of the generation in its run, from 0."
-    )
+    generation_index: int = Field(ge=0, description="Number of the generation in its run, from 0.")
     purpose: Purpose = Field(description="What the generation is for.")
     model_name: Name = Field(description="Model to call.")
     messages: JsonText = Field(
         description="JSON array of chat messages: role, content, tool_calls, tool_call_id."
     )
-    tools: JsonText = Field(
-        description="JSON array of tool names that the model may call."
-    )
-    parameters: JsonText = Field(
-        description="JSON object of model parameters and fall-back models."
-    )
-    born_at: Timestamp = Field(
-        description="When the request was decided; a repetition keeps it."
-    )
+    tools: JsonText = Field(description="JSON array of tool names that the model may call.")
+    parameters: JsonText = Field(description="JSON object of model parameters and fall-back models.")
+    born_at: Timestamp = Field(description="When the request was decided; a repetition keeps it.")
     deadline_at: Timestamp = Field(description="When the session stops waiting.")
     term: int = Field(ge=0, description="Term of the log entry that asked.")
     sequence: int = Field(ge=0, description="Sequence of the log entry that asked.")
@@ -134,17 +110,11 @@ class Generation(Record):
     session_id: Uuid = Field(description="Session that asked.")
     run_id: Uuid = Field(description="Run that asked.")
     user_id: Name = Field(description="Owner of the session.")
-    agent_id: Name | None = Field(
-        None, description="Agent whose configuration was used."
-    )
-    generation_index: int = Field(
-        ge=0, description="Number of the generation in its run, from 0."
-    )
+    agent_id: Name | None = Field(None, description="Agent whose configuration was used.")
+    generation_index: int = Field(ge=0, description="Number of the generation in its run, from 0.")
     purpose: Purpose = Field(description="What the generation was for.")
     model_name: Name = Field(description="Model that answered.")
-    prompt: JsonText = Field(
-        description="JSON array of the chat messages that were sent."
-    )
+    prompt: JsonText = Field(description="JSON array of the chat messages that were sent.")
     response: Text = Field(
         description="Text that the model answered; empty when it only called tools or failed."
     )
@@ -153,51 +123,33 @@ class Generation(Record):
     )
     created_at: Timestamp = Field(description="When the outcome was known.")
     status: GenerationStatus = Field(description="Whether it succeeded.")
-    finish_reason: Text | None = Field(
-        None, description="Why the model stopped, in the provider's word."
-    )
+    finish_reason: Text | None = Field(None, description="Why the model stopped, in the provider's word.")
     prompt_tokens: int = Field(0, ge=0, description="Tokens of the prompt.")
     completion_tokens: int = Field(0, ge=0, description="Tokens of the answer.")
-    cached_tokens: int = Field(
-        0, ge=0, description="Prompt tokens that the provider had cached."
-    )
-    reasoning_tokens: int = Field(
-        0, ge=0, description="Answer tokens spent on hidden reasoning."
-    )
+    cached_tokens: int = Field(0, ge=0, description="Prompt tokens that the provider had cached.")
+    reasoning_tokens: int = Field(0, ge=0, description="Answer tokens spent on hidden reasoning.")
     total_tokens: int = Field(0, ge=0, description="Prompt and answer tokens together.")
-    cost_estimate: float | None = Field(
-        None, ge=0, description="US dollars; null when the price is unknown."
-    )
-    latency_ms: int = Field(
-        0, ge=0, description="Milliseconds from request to outcome, retries included."
-    )
+    cost_estimate: float | None = Field(None, ge=0, description="US dollars; null when the price is unknown.")
+    latency_ms: int = Field(0, ge=0, description="Milliseconds from request to outcome, retries included.")
     error_code: Text | None = Field(None, description="Stable code when it failed.")
-    error_message: Text | None = Field(
-        None, description="What failed and what to do about it."
-    )
+    error_message: Text | None = Field(None, description="What failed and what to do about it.")
     attempt_id: Uuid | None = Field(None, description="Attempt that produced it.")
 
 
 class ToolCall(Record):
     """One tool invocation to be made."""
 
-    id: Text = Field(
-        min_length=1, description="Step id: derived from generation and index."
-    )
+    id: Text = Field(min_length=1, description="Step id: derived from generation and index.")
     task_id: Uuid = Field(description="Task of the session.")
     session_id: Uuid = Field(description="Session that asks.")
     run_id: Uuid = Field(description="Run that asks.")
     generation_id: Uuid = Field(description="Generation that asked for the call.")
     user_id: Name = Field(description="Owner of the session.")
     agent_id: Name | None = Field(None, description="Agent whose tools may be called.")
-    call_index: int = Field(
-        ge=0, description="Number of the call in its generation, from 0."
-    )
+    call_index: int = Field(ge=0, description="Number of the call in its generation, from 0.")
     name: Name = Field(description="Tool to call.")
     arguments: JsonText = Field(description="JSON arguments as the model gave them.")
-    provider_call_id: Text | None = Field(
-        None, description="Id that the model's provider gave the call."
-    )
+    provider_call_id: Text | None = Field(None, description="Id that the model's provider gave the call.")
     created_at: Timestamp = Field(description="When the call was decided.")
     born_at: Timestamp = Field(description="As created_at; a repetition keeps it.")
     deadline_at: Timestamp = Field(description="When the session stops waiting.")
@@ -217,13 +169,9 @@ class ToolResult(Record):
     tool_name: Name = Field(description="Tool that was called.")
     outcome: ToolOutcome = Field(description="What became of the call.")
     success: bool = Field(description="Whether the outcome is `succeeded`.")
-    result: JsonText = Field(
-        description="JSON value that the tool returned; null when it failed."
-    )
+    result: JsonText = Field(description="JSON value that the tool returned; null when it failed.")
     error_code: Text | None = Field(None, description="Stable code when it failed.")
-    error_message: Text | None = Field(
-        None, description="What failed, for the model and the person."
-    )
+    error_message: Text | None = Field(None, description="What failed, for the model and the person.")
     created_at: Timestamp = Field(description="When the outcome was known.")
     latency_ms: int = Field(0, ge=0, description="Milliseconds that the tool took.")
     attempt_id: Uuid | None = Field(None, description="Attempt that produced it.")
@@ -233,20 +181,14 @@ class LogEntry(Record):
     """One TaskLog: what changed in a session, and why."""
 
     id: Uuid = Field(description="Derived from session and sequence.")
-    sequence: int = Field(
-        ge=1, description="Place in the session's log, from 1, without gaps."
-    )
+    sequence: int = Field(ge=1, description="Place in the session's log, from 1, without gaps.")
     action: Action = Field(description="What happened.")
     run_id: Uuid | None = Field(None, description="Run that it is about.")
     tool_name: Text | None = Field(None, description="Tool that it is about.")
     tool_call_id: Text | None = Field(None, description="Tool call that it is about.")
     success: bool = Field(True, description="Whether it is good news.")
-    payload: JsonText = Field(
-        description="JSON object with everything that the fold needs."
-    )
-    previous_hash: Text = Field(
-        description="Hash of the entry before; empty for the first."
-    )
+    payload: JsonText = Field(description="JSON object with everything that the fold needs.")
+    previous_hash: Text = Field(description="Hash of the entry before; empty for the first.")
     hash: Text = Field(
         description="SHA-256, hexadecimal, over the previous hash and this entry's canonical text."
     )
@@ -257,9 +199,7 @@ class TaskLogs(Record):
 
     session_id: Uuid = Field(description="Session that decided.")
     task_id: Uuid = Field(description="Task of the session.")
-    user_id: Name = Field(
-        description="Owner of the session; empty-handed fences carry `-`."
-    )
+    user_id: Name = Field(description="Owner of the session; empty-handed fences carry `-`.")
     term: int = Field(
         ge=0,
         description="Fence in force when it was decided (its offset + 1); 0 before any fence.",
@@ -292,26 +232,14 @@ class ConversationMessage(Record):
     user_id: Name = Field(description="Owner of the session.")
     role: Role = Field(description="Who speaks.")
     content: Text = Field(description="The text.")
-    timestamp: Timestamp = Field(
-        description="The broker's time of the event that caused it."
-    )
-    metadata: JsonText | None = Field(
-        None, description="JSON object; `stage` names the step of the chain."
-    )
-    tool_calls: JsonText | None = Field(
-        None, description="JSON array of calls that the assistant asked for."
-    )
-    tool_results: JsonText | None = Field(
-        None, description="JSON array of results, for role tool."
-    )
-    sql_query: Text | None = Field(
-        None, description="SQL that the answer rests on; assistant only."
-    )
+    timestamp: Timestamp = Field(description="The broker's time of the event that caused it.")
+    metadata: JsonText | None = Field(None, description="JSON object; `stage` names the step of the chain.")
+    tool_calls: JsonText | None = Field(None, description="JSON array of calls that the assistant asked for.")
+    tool_results: JsonText | None = Field(None, description="JSON array of results, for role tool.")
+    sql_query: Text | None = Field(None, description="SQL that the answer rests on; assistant only.")
     sequence_order: int = Field(ge=1, description="Place in the conversation, from 1.")
     term: int = Field(ge=0, description="Term of the log entry that it comes from.")
-    sequence: int = Field(
-        ge=0, description="Sequence of the log entry that it comes from."
-    )
+    sequence: int = Field(ge=0, description="Sequence of the log entry that it comes from.")
 
 
 class Run(Record):
@@ -324,9 +252,7 @@ class Run(Record):
     message_id: Uuid = Field(description="User message that caused it.")
     user_id: Name = Field(description="Who sent the message.")
     status: RunStatus = Field(description="Where it stands.")
-    stop_reason: StopReason | None = Field(
-        None, description="Why it ended; null while it runs."
-    )
+    stop_reason: StopReason | None = Field(None, description="Why it ended; null while it runs.")
     input: Text = Field(description="The user's text.")
     output: Text | None = Field(None, description="The answer.")
     sql_query: Text | None = Field(None, description="SQL that the answer rests on.")
@@ -342,12 +268,8 @@ class Run(Record):
     created_at: Timestamp = Field(description="When the message was accepted.")
     started_at: Timestamp | None = Field(None, description="When work began.")
     completed_at: Timestamp | None = Field(None, description="When it ended.")
-    error_code: Text | None = Field(
-        None, description="Stable code when it ended without an answer."
-    )
-    error_message: Text | None = Field(
-        None, description="What happened and what to do about it."
-    )
+    error_code: Text | None = Field(None, description="Stable code when it ended without an answer.")
+    error_message: Text | None = Field(None, description="What happened and what to do about it.")
     term: int = Field(ge=0, description="Term of the log entry that it comes from.")
     version: int = Field(
         ge=0,
@@ -367,9 +289,7 @@ class Task(Record):
     created_at: Timestamp = Field(description="When it was asked.")
     updated_at: Timestamp = Field(description="When it last changed.")
     term: int = Field(ge=0, description="Term of the log entry that it comes from.")
-    version: int = Field(
-        ge=0, description="Sequence of that entry; greater (term, version) wins."
-    )
+    version: int = Field(ge=0, description="Sequence of that entry; greater (term, version) wins.")
 
 
 class Session(Record):
@@ -383,37 +303,23 @@ class Session(Record):
     status: SessionStatus = Field(description="Life cycle of its context.")
     archived: bool = Field(False, description="Whether its owner put it away.")
     context_summary: Text = Field("", description="What the older messages said.")
-    project_context: JsonText = Field(
-        "{}", description="JSON object about the project worked on."
-    )
-    working_directory: Text | None = Field(
-        None, description="Folder that tools work in."
-    )
+    project_context: JsonText = Field("{}", description="JSON object about the project worked on.")
+    working_directory: Text | None = Field(None, description="Folder that tools work in.")
     preferences: JsonText = Field("{}", description="JSON object of the user's wishes.")
-    ttl_seconds: int = Field(
-        ge=1, description="Seconds without activity until the context expires."
-    )
+    ttl_seconds: int = Field(ge=1, description="Seconds without activity until the context expires.")
     metadata: JsonText = Field("{}", description="JSON object kept with the session.")
     created_at: Timestamp = Field(description="When it began.")
     updated_at: Timestamp = Field(description="When it last changed.")
-    last_activity: Timestamp = Field(
-        description="When somebody or something last acted in it."
-    )
-    total_messages: int = Field(
-        0, ge=0, description="Entries of the conversation so far."
-    )
-    last_message: Text | None = Field(
-        None, description="Start of the newest message, for lists."
-    )
+    last_activity: Timestamp = Field(description="When somebody or something last acted in it.")
+    total_messages: int = Field(0, ge=0, description="Entries of the conversation so far.")
+    last_message: Text | None = Field(None, description="Start of the newest message, for lists.")
     partition: int = Field(ge=0, description="Kafka partition of all its messages.")
     timers: JsonText = Field(
         "[]",
         description="JSON array of {key, kind, due_ms}: what the owner of the partition re-arms.",
     )
     term: int = Field(ge=0, description="Term of the log entry that it comes from.")
-    version: int = Field(
-        ge=0, description="Sequence of that entry; greater (term, version) wins."
-    )
+    version: int = Field(ge=0, description="Sequence of that entry; greater (term, version) wins.")
 
 
 class Agent(Record):
@@ -422,15 +328,9 @@ class Agent(Record):
     id: Name = Field(description="Agent id; UUID or a short name.")
     name: Name = Field(description="What people call it.")
     type: Name = Field("assistant", description="Kind of agent.")
-    configuration: JsonText = Field(
-        description="JSON object: see the reference of agent files."
-    )
-    status: AgentStatus = Field(
-        AgentStatus.ACTIVE, description="Whether it takes new runs."
-    )
-    user_id: Name | None = Field(
-        None, description="Owner; null when built in and free for all."
-    )
+    configuration: JsonText = Field(description="JSON object: see the reference of agent files.")
+    status: AgentStatus = Field(AgentStatus.ACTIVE, description="Whether it takes new runs.")
+    user_id: Name | None = Field(None, description="Owner; null when built in and free for all.")
     session_id: Uuid | None = Field(None, description="Session that it is bound to.")
     created_at: Timestamp = Field(description="When it was made.")
     updated_at: Timestamp = Field(description="When it last changed.")

@@ -44,32 +44,16 @@ GENERATION_REQUESTS = TopicSpec(
     record=records.GenerationRequest,
     retention_ms=3 * _DAY_MS,
 )
-GENERATIONS = TopicSpec(
-    name="generations", record=records.Generation, retention_ms=30 * _DAY_MS
-)
-TOOL_CALLS = TopicSpec(
-    name="tool-calls", record=records.ToolCall, retention_ms=30 * _DAY_MS
-)
-TOOL_RESULTS = TopicSpec(
-    name="tool-results", record=records.ToolResult, retention_ms=30 * _DAY_MS
-)
-TASK_LOGS = TopicSpec(
-    name="task-logs", record=records.TaskLogs, retention_ms=30 * _DAY_MS
-)
-MESSAGES = TopicSpec(
-    name="messages", record=records.ConversationMessage, retention_ms=30 * _DAY_MS
-)
+GENERATIONS = TopicSpec(name="generations", record=records.Generation, retention_ms=30 * _DAY_MS)
+TOOL_CALLS = TopicSpec(name="tool-calls", record=records.ToolCall, retention_ms=30 * _DAY_MS)
+TOOL_RESULTS = TopicSpec(name="tool-results", record=records.ToolResult, retention_ms=30 * _DAY_MS)
+TASK_LOGS = TopicSpec(name="task-logs", record=records.TaskLogs, retention_ms=30 * _DAY_MS)
+MESSAGES = TopicSpec(name="messages", record=records.ConversationMessage, retention_ms=30 * _DAY_MS)
 RUNS = TopicSpec(name="runs", record=records.Run, retention_ms=30 * _DAY_MS)
 TASKS = TopicSpec(name="tasks", record=records.Task, retention_ms=None)
-SESSIONS = TopicSpec(
-    name="sessions", record=records.Session, retention_ms=None, key_field="id"
-)
-AGENTS = TopicSpec(
-    name="agents", record=records.Agent, retention_ms=None, key_field="id", inbound=True
-)
-DOCUMENTS = TopicSpec(
-    name="documents", record=records.Document, retention_ms=30 * _DAY_MS, inbound=True
-)
+SESSIONS = TopicSpec(name="sessions", record=records.Session, retention_ms=None, key_field="id")
+AGENTS = TopicSpec(name="agents", record=records.Agent, retention_ms=None, key_field="id", inbound=True)
+DOCUMENTS = TopicSpec(name="documents", record=records.Document, retention_ms=30 * _DAY_MS, inbound=True)
 DEAD_LETTERS = TopicSpec(name="dead-letters", record=None, retention_ms=30 * _DAY_MS)
 
 ALL_TOPICS: tuple[TopicSpec, ...] = (
@@ -90,9 +74,7 @@ ALL_TOPICS: tuple[TopicSpec, ...] = (
     DEAD_LETTERS,
 )
 
-BY_NAME: Mapping[str, TopicSpec] = MappingProxyType(
-    {spec.name: spec for spec in ALL_TOPICS}
-)
+BY_NAME: Mapping[str, TopicSpec] = MappingProxyType({spec.name: spec for spec in ALL_TOPICS})
 BY_RECORD: Mapping[type[records.Record], TopicSpec] = MappingProxyType(
     {spec.record: spec for spec in ALL_TOPICS if spec.record is not None}
 )

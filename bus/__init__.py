@@ -1,0 +1,1 @@
+"""The wire to Kafka: names, codec, publisher, consumers, topics, dead letters."""

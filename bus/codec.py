@@ -1,0 +1,271 @@
+"""Records to bytes and back: Avro in the Confluent framing, and plain JSON objects on inbound topics."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, cast
+
+import orjson
+from fastavro import (
+    parse_schema,
+    schemaless_reader,  # pyright: ignore[reportUnknownVariableType]
+    schemaless_writer,  # pyright: ignore[reportUnknownVariableType]
+)
+from fastavro.read import SchemaResolutionError
+from pydantic import ValidationError
+
+from schemas.avro_schema import canonical_text, schema_id, schema_of, without_logical_types
+from schemas.committed import Committed, read_committed
+from schemas.errors import ErrorCode, FatalError, PoisonError
+from schemas.records import AnyRecord, Record
+from schemas.topics import ALL_TOPICS, BY_NAME, BY_RECORD, MAX_VALUE_BYTES, TopicSpec
+
+FRAME_BYTES = 5
+"""The Confluent framing: a zero byte and the schema's id in four bytes, big-endian."""
+
+CONTENT_TYPE = b"application/avro"
+_MAGIC = 0
+_JSON_STARTS = frozenset(b"{ \t\r\n")
+_UUID = frozenset({"uuid"})
+_NAMED_PROBLEMS = 5
+"""Wrong fields named in one error; more would drown the first."""
+
+_DECODE_FAILURES = (EOFError, ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError)
+"""What fastavro raises for bytes that are not the datum they claim to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSchema:
+    """One version of a topic's value schema under the id that a registry gave it. `topic` has no prefix."""
+
+    topic: str
+    id: int
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """How a topic's values were written: parsed once as records want it and once without any logical type."""
+
+    topic: str
+    is_current: bool
+    schema: Any
+    plain: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a record type is written and read now."""
+
+    record: type[AnyRecord]
+    frame: bytes
+    writer: _Writer
+    nested: tuple[str, ...]
+
+
+class Codec:
+    """Encodes and decodes the records of all topics. Schemas are parsed once, here.
+
+    Every committed version can be read under its built-in id. With `registered` schemas those of a registry
+    can be read too, and the current ones are written under the registry's ids.
+
+    Raises:
+        FatalError: a registry is given that does not hold the current schema of some topic.
+
+    """
+
+    def __init__(
+        self, registered: Iterable[RegisteredSchema] = (), *, committed: Committed | None = None
+    ) -> None:
+        self._writers: dict[int, _Writer] = {}
+        self._forms: dict[str, _Form] = {}
+        versions = (committed or read_committed()).versions
+        theirs = tuple(registered)
+        for spec in ALL_TOPICS:
+            if spec.record is not None:
+                for schema in versions.get(spec.name, {}).values():
+                    self.learn(RegisteredSchema(spec.name, schema_id(schema), schema))
+                self._forms[spec.name] = self._form(spec.name, spec.record, theirs)
+        for schema in theirs:
+            self.learn(schema)
+
+    def learn(self, registered: RegisteredSchema) -> None:
+        """Make values readable that were written with this schema."""
+        topic = BY_NAME[registered.topic]
+        if topic.record is not None:
+            self._writers[registered.id] = _writer(registered, schema_of(topic.record))
+
+    def encode(self, record: Record) -> bytes:
+        """Return the framed Avro bytes of `record`.
+
+        Raises:
+            PoisonError: a value has no Avro form (an integer beyond 64 bits).
+
+        """
+        form = self._forms[BY_RECORD[type(record)].name]
+        datum = record.__dict__
+        if form.nested:
+            datum = datum | {name: [part.__dict__ for part in datum[name]] for name in form.nested}
+        buffer = BytesIO()
+        _ = buffer.write(form.frame)
+        try:
+            schemaless_writer(buffer, form.writer.schema, datum)
+        except (ValueError, TypeError, OverflowError) as error:
+            message = f"{type(record).__name__} cannot be written as Avro: {error}"
+            raise PoisonError(message) from error
+        return buffer.getvalue()
+
+    def decode(self, spec: TopicSpec, value: bytes | None) -> AnyRecord:
+        """Return the record that `value` holds, whichever known schema it was written with.
+
+        On inbound topics a plain JSON object is read as well.
+
+        Raises:
+            PoisonError: with code undecodable (not our framing, broken Avro or JSON), unknown_schema (nobody
+                knows the id, or it is another topic's), invalid (a field does not fit; it is named) or too_large.
+
+        """
+        form = self._form_of(spec)
+        _refuse_size(value)
+        if value and spec.inbound and value[0] in _JSON_STARTS:
+            return _validated(form, _json_object(value))
+        if value and value[0] == _MAGIC:
+            return _validated(form, self._datum(spec, value, form.writer.schema, plain=False))
+        raise _not_a_value(spec, value)
+
+    def decode_plain(self, spec: TopicSpec, value: bytes | None) -> dict[str, Any]:
+        """Return the fields of `value` without a record: uuids as text, instants as integer microseconds.
+
+        For consumers of many values that hand them to a database. Only the Avro types are checked. JSON on
+        inbound topics goes through the record, so that its fields are what Avro would have carried.
+
+        Raises:
+            PoisonError: as `decode`.
+
+        """
+        form = self._form_of(spec)
+        _refuse_size(value)
+        if value and value[0] == _MAGIC:
+            return self._datum(spec, value, form.writer.plain, plain=True)
+        record = self.decode(spec, value)
+        return self._datum(spec, self.encode(record), form.writer.plain, plain=True)
+
+    def schema_id_of(self, spec: TopicSpec) -> int:
+        """Return the id under which values of this topic are written now."""
+        return int.from_bytes(self._form_of(spec).frame[1:], "big")
+
+    def _form_of(self, spec: TopicSpec) -> _Form:
+        form = self._forms.get(spec.name)
+        if form is None:
+            message = f"topic {spec.name} carries no records"
+            raise PoisonError(message, code=ErrorCode.UNDECODABLE)
+        return form
+
+    def _form(self, topic: str, record: type[AnyRecord], registered: Iterable[RegisteredSchema]) -> _Form:
+        current = schema_of(record)
+        theirs = {each.id: each.schema for each in registered if each.topic == topic}
+        identity = schema_id(current)
+        if theirs:
+            wanted = canonical_text(current)
+            same = [number for number, schema in theirs.items() if canonical_text(schema) == wanted]
+            if not same:
+                message = (
+                    f"the schema registry has {topic} but not its current schema: register it and start again"
+                )
+                raise FatalError(message)
+            identity = same[-1]
+        own = RegisteredSchema(topic, identity, current)
+        self.learn(own)
+        return _Form(
+            record=record,
+            frame=bytes([_MAGIC]) + identity.to_bytes(4, "big"),
+            writer=self._writers[identity],
+            nested=tuple(
+                name
+                for name, field in record.model_fields.items()
+                if field.annotation and _nests(field.annotation)
+            ),
+        )
+
+    def _datum(self, spec: TopicSpec, value: bytes, reader: Any, *, plain: bool) -> dict[str, Any]:
+        if len(value) < FRAME_BYTES:
+            raise _not_a_value(spec, value)
+        identity = int.from_bytes(value[1:FRAME_BYTES], "big")
+        writer = self._writers.get(identity)
+        if writer is None or writer.topic != spec.name:
+            owner = "nobody knows" if writer is None else f"belongs to {writer.topic}"
+            message = (
+                f"{owner} schema id {identity}: register the schema for {spec.name}, or use a committed id"
+            )
+            raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA)
+        buffer = BytesIO(value)
+        _ = buffer.seek(FRAME_BYTES)
+        written = writer.plain if plain else writer.schema
+        try:
+            datum = schemaless_reader(buffer, written, None if writer.is_current else reader)
+        except SchemaResolutionError as error:
+            message = f"schema {identity} does not resolve to the current {spec.name}: {error}"
+            raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA) from error
+        except _DECODE_FAILURES as error:
+            message = (
+                f"the bytes after schema id {identity} are not its Avro: {type(error).__name__}: {error}"
+            )
+            raise PoisonError(message, code=ErrorCode.UNDECODABLE) from error
+        if buffer.tell() != len(value):
+            message = f"{len(value) - buffer.tell()} bytes are left after the Avro value"
+            raise PoisonError(message, code=ErrorCode.UNDECODABLE)
+        return cast("dict[str, Any]", datum)
+
+
+def _writer(registered: RegisteredSchema, current: Mapping[str, Any]) -> _Writer:
+    # Records keep UUIDs as text, so only instants are converted; what sinks read is not converted at all.
+    return _Writer(
+        topic=registered.topic,
+        is_current=canonical_text(registered.schema) == canonical_text(current),
+        schema=parse_schema(without_logical_types(registered.schema, kinds=_UUID)),
+        plain=parse_schema(without_logical_types(registered.schema)),
+    )
+
+
+def _nests(annotation: object) -> bool:
+    return any(
+        isinstance(argument, type) and issubclass(argument, Record)
+        for argument in getattr(annotation, "__args__", ())
+    )
+
+
+def _refuse_size(value: bytes | None) -> None:
+    if value is not None and len(value) > MAX_VALUE_BYTES:
+        message = f"the value has {len(value)} bytes; at most {MAX_VALUE_BYTES} are accepted"
+        raise PoisonError(message, code=ErrorCode.TOO_LARGE)
+
+
+def _json_object(value: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        message = f"the value is not JSON: {error}"
+        raise PoisonError(message, code=ErrorCode.UNDECODABLE) from error
+    if not isinstance(parsed, dict):
+        message = "the value is JSON but not an object"
+        raise PoisonError(message, code=ErrorCode.UNDECODABLE)
+    return cast("dict[str, Any]", parsed)
+
+
+def _validated(form: _Form, datum: Mapping[str, Any]) -> AnyRecord:
+    try:
+        return form.record.model_validate(datum)
+    except ValidationError as error:
+        # Inputs are left out: what people wrote belongs in no log.
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        named = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems[:_NAMED_PROBLEMS]]
+        message = f"{form.record.__name__} has wrong fields: {'; '.join(named)}"
+        raise PoisonError(message, code=ErrorCode.INVALID) from error
+
+
+def _not_a_value(spec: TopicSpec, value: bytes | None) -> PoisonError:
+    wanted = "framed Avro (0x00, four bytes of schema id, datum)"
+    if spec.inbound:
+        wanted += " or a JSON object"
+    found = f"starts with 0x{value[0]:02x}" if value else "is empty"
+    return PoisonError(f"the value {found}; {spec.name} takes {wanted}", code=ErrorCode.UNDECODABLE)
