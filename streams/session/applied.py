@@ -1,0 +1,44 @@
+"""Whether an event was decided before."""
+
+from enum import StrEnum
+
+from schemas import ids
+from schemas.records import UserMessage
+from streams.session.context import Context
+from streams.session.event import Event
+
+
+class Applied(StrEnum):
+    """What the context knows about an event."""
+
+    YES = "yes"
+    NO = "no"
+    ASK_RECORD = "ask_record"
+    """A message whose run the context may have forgotten: the record of runs decides (behind its barrier)."""
+
+
+def applied(context: Context, event: Event) -> Applied:
+    """Return whether `event` was decided already. For ASK_RECORD look up `run_of(event)`."""
+    if event.id in context.applied:
+        return Applied.YES
+    run_id = run_of(event)
+    if run_id is None:
+        return Applied.NO
+    if run_id in _runs_in(context):
+        return Applied.YES
+    return Applied.ASK_RECORD if context.runs_dropped else Applied.NO
+
+
+def run_of(event: Event) -> str | None:
+    """Return the run that a user message causes; None for other events."""
+    if isinstance(event.record, UserMessage):
+        return ids.run_id(event.session_id, event.id)
+    return None
+
+
+def _runs_in(context: Context) -> set[str]:
+    # A waiting run stays known however many newer ones pushed it out of the recent ones.
+    found = {run.id for run in (*context.runs, *context.queue)}
+    if context.run is not None:
+        found.add(context.run.id)
+    return found

@@ -1,0 +1,88 @@
+"""The fold: how one log entry changes a context. The context is what folding all entries of a session leaves."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from msgspec.structs import replace
+
+from schemas.errors import FatalError
+from schemas.lists import Action
+from schemas.records import LogEntry
+from streams.session.cause import Cause
+from streams.session.context import RECENT_EVENTS, Context
+from streams.session.folds import run, session, step
+from streams.session.payloads import payload_of
+
+# Each function takes the payload type that PAYLOADS names for its action; a test walks through all pairs.
+_Fold = Callable[[Context, Any, LogEntry, Cause], Context]
+
+FOLDS: Mapping[Action, _Fold] = MappingProxyType(
+    {
+        Action.SESSION_CREATED: session.created,
+        Action.SESSION_RESUMED: session.resumed,
+        Action.SESSION_CONFIGURED: session.configured,
+        Action.SESSION_ARCHIVED: session.archived,
+        Action.SESSION_UNARCHIVED: session.unarchived,
+        Action.CONTEXT_SUMMARIZED: session.summarized,
+        Action.MESSAGE_RECEIVED: run.received,
+        Action.MESSAGE_REJECTED: run.rejected,
+        Action.RUN_QUEUED: run.queued,
+        Action.RUN_STARTED: run.started,
+        Action.RUN_COMPLETED: run.completed,
+        Action.RUN_FAILED: run.failed,
+        Action.RUN_CANCELLED: run.cancelled,
+        Action.RUN_ROLLED_BACK: run.rolled_back,
+        Action.GENERATION_REQUESTED: step.generation_requested,
+        Action.GENERATION_COMPLETED: step.generation_ended,
+        Action.GENERATION_FAILED: step.generation_ended,
+        Action.PLAN: step.thought,
+        Action.THOUGHT: step.thought,
+        Action.REFLECTION: step.thought,
+        Action.TOOL_CALLED: step.tool_called,
+        Action.TOOL_SUCCEEDED: step.tool_ended,
+        Action.TOOL_FAILED: step.tool_ended,
+        Action.TOOL_OUTCOME_UNKNOWN: step.tool_ended,
+        Action.OBSERVATION: step.observed,
+        Action.RESULT_IGNORED: step.result_ignored,
+        Action.BUDGET_EXCEEDED: session.unchanged,
+        Action.DEADLINE_PASSED: session.unchanged,
+        Action.COMMAND_IGNORED: session.unchanged,
+    }
+)
+"""What each action does to the context."""
+
+_PASSIVE = frozenset({Action.MESSAGE_REJECTED, Action.RESULT_IGNORED, Action.COMMAND_IGNORED})
+"""Entries that are no activity: they do not keep a session alive."""
+
+
+def evolve(context: Context, entry: LogEntry, cause: Cause) -> Context:
+    """Return the context after `entry`, which `cause` made.
+
+    Raises:
+        FatalError: the entry's action is unknown to this version; folding on without it would be wrong in silence.
+
+    """
+    payload = payload_of(entry.action, entry.payload)
+    if payload is None:
+        message = (
+            f"session {context.session_id}: log {entry.sequence} is {entry.action.value}, which this version"
+            " does not know; run the version that wrote it, or a newer one"
+        )
+        raise FatalError(message)
+    return FOLDS[entry.action](_placed(context, entry, cause), payload, entry, cause)
+
+
+def _placed(context: Context, entry: LogEntry, cause: Cause) -> Context:
+    placed = replace(
+        context,
+        sequence=entry.sequence,
+        hash=entry.hash,
+        since_checkpoint=context.since_checkpoint + 1,
+        updated_at_ms=cause.at_ms,
+        last_activity_ms=context.last_activity_ms if entry.action in _PASSIVE else cause.at_ms,
+    )
+    if context.applied and context.applied[-1] == cause.id:
+        return placed
+    # A new decision: what the one before ended has been told.
+    return replace(placed, applied=(*context.applied, cause.id)[-RECENT_EVENTS:], ended=())

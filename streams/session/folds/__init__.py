@@ -1,0 +1,1 @@
+"""How each log entry changes the context: one file per part of it. Called by evolve only."""

@@ -1,0 +1,243 @@
+"""Entries about runs: from the message that causes one to its one end."""
+
+from msgspec.structs import replace
+
+from schemas.errors import ErrorCode, FatalError
+from schemas.lists import Role, RunStatus, StopReason, TaskStatus
+from schemas.records import LogEntry
+from streams.session.cause import Cause
+from streams.session.context import (
+    ABANDONED_STEPS,
+    RECENT_RUNS,
+    ActiveRun,
+    Context,
+    EndedRun,
+    KnownRun,
+    Message,
+    QueuedRun,
+)
+from streams.session.payloads import (
+    MessageReceived,
+    MessageRejected,
+    Payload,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunQueued,
+    RunStarted,
+)
+from streams.session.sizes import cut, first_chars, message_bytes
+
+TASK_PROMPT_BYTES = 16_384
+LAST_MESSAGE_CHARS = 200
+
+_TASK_STATUS = {
+    RunStatus.COMPLETED: TaskStatus.COMPLETED,
+    RunStatus.FAILED: TaskStatus.FAILED,
+    RunStatus.CANCELLED: TaskStatus.CANCELLED,
+}
+
+
+def received(
+    context: Context, payload: MessageReceived, entry: LogEntry, cause: Cause
+) -> Context:
+    """Accept a message: its run stands in the queue until it is started."""
+    queued = QueuedRun(
+        id=_run_id(entry),
+        message_id=payload.message_id,
+        agent_id=payload.agent_id,
+        content=payload.content,
+        created_at_ms=cause.at_ms,
+        metadata=payload.metadata,
+    )
+    return replace(
+        _known(context, queued.id, RunStatus.QUEUED),
+        queue=(*context.queue, queued),
+        prompt=context.prompt or cut(payload.content, TASK_PROMPT_BYTES),
+    )
+
+
+def rejected(
+    context: Context, payload: MessageRejected, entry: LogEntry, cause: Cause
+) -> Context:
+    """Refuse a message: its run ends before it began."""
+    ended = EndedRun(
+        id=_run_id(entry),
+        message_id=payload.message_id,
+        user_id=payload.user_id,
+        agent_id=payload.agent_id,
+        status=RunStatus.REJECTED,
+        stop_reason=payload.stop_reason,
+        input=payload.content,
+        created_at_ms=cause.at_ms,
+        error_code=payload.error_code,
+        error_message=payload.error_message,
+    )
+    return replace(
+        _known(context, ended.id, RunStatus.REJECTED), ended=(*context.ended, ended)
+    )
+
+
+def queued(context: Context, payload: RunQueued, entry: LogEntry, _cause: Cause) -> Context:
+    """Let a run wait, with the configuration that it will start with."""
+    configuration = bytes(payload.configuration).decode()
+    return replace(
+        context,
+        queue=tuple(
+            replace(run, configuration=configuration) if run.id == entry.run_id else run
+            for run in context.queue
+        ),
+    )
+
+
+def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause) -> Context:
+    """Begin a run: its message becomes part of the conversation."""
+    waiting = next(run for run in context.queue if run.id == entry.run_id)
+    run = ActiveRun(
+        id=waiting.id,
+        message_id=waiting.message_id,
+        agent_id=payload.agent_id,
+        configuration=bytes(payload.configuration).decode(),
+        input=waiting.content,
+        status=RunStatus.RUNNING,
+        created_at_ms=waiting.created_at_ms,
+        started_at_ms=cause.at_ms,
+    )
+    message = Message(
+        order=payload.order,
+        role=Role.USER,
+        content=waiting.content,
+        size=message_bytes(waiting.content),
+        run_id=run.id,
+    )
+    return replace(
+        said(_known(context, run.id, RunStatus.RUNNING), message),
+        run=run,
+        queue=tuple(other for other in context.queue if other.id != run.id),
+        task_status=TaskStatus.RUNNING,
+    )
+
+
+def completed(
+    context: Context, payload: RunCompleted, _entry: LogEntry, _cause: Cause
+) -> Context:
+    """End the active run with its answer."""
+    run = active(context)
+    answer = Message(
+        order=payload.order,
+        role=Role.ASSISTANT,
+        content=payload.output,
+        size=message_bytes(payload.output),
+        run_id=run.id,
+    )
+    ended = replace(
+        _ended(context, run, RunStatus.COMPLETED, StopReason.ANSWERED),
+        output=payload.output,
+        sql_query=payload.sql_query,
+    )
+    return said(_close(context, ended), answer)
+
+
+def failed(context: Context, payload: RunFailed, _entry: LogEntry, _cause: Cause) -> Context:
+    """End the active run without an answer."""
+    ended = replace(
+        _ended(context, active(context), RunStatus.FAILED, payload.stop_reason),
+        error_code=payload.error_code,
+        error_message=payload.error_message,
+    )
+    return _close(context, ended)
+
+
+def cancelled(
+    context: Context, payload: RunCancelled, entry: LogEntry, _cause: Cause
+) -> Context:
+    """End a run, active or waiting, because somebody said so."""
+    run = context.run
+    if run is None or run.id != entry.run_id:
+        run = next(waiting for waiting in context.queue if waiting.id == entry.run_id)
+    ended = replace(
+        _ended(context, run, RunStatus.CANCELLED, payload.stop_reason),
+        error_code=payload.error_code,
+        error_message=payload.error_message,
+    )
+    return _close(context, ended)
+
+
+def rolled_back(
+    context: Context, _payload: Payload, entry: LogEntry, _cause: Cause
+) -> Context:
+    """Forget what a run said; the log keeps it."""
+    return replace(
+        context,
+        messages=tuple(message for message in context.messages if message.run_id != entry.run_id),
+    )
+
+
+def said(context: Context, message: Message) -> Context:
+    """Return `context` with `message` as the newest of its conversation."""
+    return replace(
+        context,
+        messages=(*context.messages, message),
+        total_messages=message.order,
+        last_message=first_chars(message.content, LAST_MESSAGE_CHARS)
+        if message.role in {Role.USER, Role.ASSISTANT} and message.content
+        else context.last_message,
+    )
+
+
+def _ended(
+    context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reason: StopReason
+) -> EndedRun:
+    ended = EndedRun(
+        id=run.id,
+        message_id=run.message_id,
+        user_id=context.user_id,
+        agent_id=run.agent_id,
+        status=status,
+        stop_reason=reason,
+        input="",
+        created_at_ms=run.created_at_ms,
+    )
+    if isinstance(run, QueuedRun):
+        return replace(ended, input=run.content)
+    return replace(ended, input=run.input, started_at_ms=run.started_at_ms, usage=run.usage)
+
+
+def _close(context: Context, ended: EndedRun) -> Context:
+    """Take the run out of what is active, waiting or pending. Its unanswered steps are remembered: they may still answer."""
+    was_active = context.run is not None and context.run.id == ended.id
+    unanswered = tuple(step.step_id for step in context.pending if step.run_id == ended.id)
+    return replace(
+        _known(context, ended.id, ended.status),
+        run=None if was_active else context.run,
+        queue=tuple(waiting for waiting in context.queue if waiting.id != ended.id),
+        pending=tuple(step for step in context.pending if step.run_id != ended.id),
+        abandoned=(*context.abandoned, *unanswered)[-ABANDONED_STEPS:],
+        ended=(*context.ended, ended),
+        task_status=_TASK_STATUS[ended.status] if was_active else context.task_status,
+    )
+
+
+def _known(context: Context, run_id: str, status: RunStatus) -> Context:
+    """Remember where a run stands, in the order of arrival; the oldest are forgotten and counted."""
+    known = KnownRun(id=run_id, status=status)
+    if any(run.id == run_id for run in context.runs):
+        runs = tuple(known if run.id == run_id else run for run in context.runs)
+        return replace(context, runs=runs)
+    if status is not RunStatus.QUEUED and status is not RunStatus.REJECTED:
+        return context  # It was forgotten already: the record knows it.
+    runs = (*context.runs, known)
+    dropped = max(0, len(runs) - RECENT_RUNS)
+    return replace(context, runs=runs[dropped:], runs_dropped=context.runs_dropped + dropped)
+
+
+def active(context: Context) -> ActiveRun:
+    """Return the active run; raise FatalError when the log speaks of one that is not there."""
+    if context.run is None:
+        message = f"session {context.session_id}: log {context.sequence} ends a run, but none is active"
+        raise FatalError(message, code=ErrorCode.INVALID)
+    return context.run
+
+
+def _run_id(entry: LogEntry) -> str:
+    return entry.run_id or ""

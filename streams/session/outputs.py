@@ -1,0 +1,242 @@
+"""The records that a context and a log entry become: one function each."""
+
+from typing import Any
+
+import orjson
+
+from schemas import ids
+from schemas.lists import Purpose, Role, RunStatus
+from schemas.records import (
+    ConversationMessage,
+    GenerationRequest,
+    LogEntry,
+    Run,
+    Session,
+    Task,
+    TaskLogs,
+    ToolCall,
+)
+from streams.session.context import ActiveRun, Context, EndedRun, Pending, QueuedRun, Usage
+from streams.session.event import time_of
+from streams.session.prompt import prompt
+from streams.session.timers import timers_of
+
+# These records are built without validation: every value comes from validated records or from our own code, and the
+# tests validate all records of generated histories. Validation would cost more than the rest of a decision together.
+
+
+def generation_request(context: Context, run: ActiveRun, step: Pending) -> GenerationRequest:
+    """Return the request for a pending model call, the same each time it is asked for."""
+    purpose = step.purpose or Purpose.ACT
+    asked = prompt(context, run, purpose)
+    return GenerationRequest.model_construct(
+        id=step.step_id,
+        task_id=context.task_id,
+        session_id=context.session_id,
+        run_id=run.id,
+        user_id=context.user_id,
+        agent_id=run.agent_id,
+        generation_index=step.index,
+        purpose=purpose,
+        model_name=asked.model_name,
+        messages=asked.messages,
+        tools=asked.tools,
+        parameters=asked.parameters,
+        born_at=time_of(step.born_at_ms),
+        deadline_at=time_of(step.due_ms),
+        term=step.term,
+        sequence=step.sequence,
+    )
+
+
+def tool_call(context: Context, run: ActiveRun, step: Pending) -> ToolCall:
+    """Return the request for a pending tool call, the same each time it is asked for."""
+    born_at = time_of(step.born_at_ms)
+    return ToolCall.model_construct(
+        id=step.step_id,
+        task_id=context.task_id,
+        session_id=context.session_id,
+        run_id=run.id,
+        generation_id=step.generation_id,
+        user_id=context.user_id,
+        agent_id=run.agent_id,
+        call_index=step.index,
+        name=step.name,
+        arguments=step.arguments,
+        provider_call_id=step.provider_call_id,
+        created_at=born_at,
+        born_at=born_at,
+        deadline_at=time_of(step.due_ms),
+        term=step.term,
+        sequence=step.sequence,
+    )
+
+
+def conversation_message(
+    logs: TaskLogs,
+    entry: LogEntry,
+    *,
+    order: int,
+    role: Role,
+    content: str,
+    stage: str,
+    metadata: str | None = None,
+    tool_calls: list[dict[str, Any]] | None = None,
+    tool_results: list[dict[str, Any]] | None = None,
+    sql_query: str | None = None,
+) -> ConversationMessage:
+    """Return the conversation's entry number `order`; `metadata` is the producer's own, `stage` is added to it."""
+    return ConversationMessage.model_construct(
+        id=ids.message_id(logs.session_id, order),
+        session_id=logs.session_id,
+        task_id=logs.task_id,
+        run_id=entry.run_id,
+        user_id=logs.user_id,
+        role=role,
+        content=content,
+        timestamp=logs.occurred_at,
+        metadata=_with_stage(metadata, stage),
+        tool_calls=_json(tool_calls),
+        tool_results=_json(tool_results),
+        sql_query=sql_query,
+        sequence_order=order,
+        term=logs.term,
+        sequence=entry.sequence,
+    )
+
+
+def run_record(context: Context, run_id: str, logs: TaskLogs, *, version: int) -> Run | None:
+    """Return the run of that id as `context` has it (active, waiting or just ended), or None when it has none."""
+    for ended in context.ended:
+        if ended.id == run_id:
+            return _ended_run(context, ended, logs, version)
+    if context.run is not None and context.run.id == run_id:
+        return _active_run(context, context.run, logs, version)
+    for waiting in context.queue:
+        if waiting.id == run_id:
+            return _queued_run(context, waiting, logs, version)
+    return None
+
+
+def _active_run(context: Context, run: ActiveRun, logs: TaskLogs, version: int) -> Run:
+    return Run.model_construct(
+        **_same_of_all(context, run),
+        user_id=context.user_id,
+        status=run.status,
+        input=run.input,
+        started_at=time_of(run.started_at_ms),
+        sql_query=None,
+        **_used(run.usage),
+        term=logs.term,
+        version=version,
+    )
+
+
+def _queued_run(context: Context, run: QueuedRun, logs: TaskLogs, version: int) -> Run:
+    return Run.model_construct(
+        **_same_of_all(context, run),
+        user_id=context.user_id,
+        status=RunStatus.QUEUED,
+        input=run.content,
+        term=logs.term,
+        version=version,
+    )
+
+
+def _ended_run(context: Context, run: EndedRun, logs: TaskLogs, version: int) -> Run:
+    return Run.model_construct(
+        **_same_of_all(context, run),
+        user_id=run.user_id,
+        status=run.status,
+        stop_reason=run.stop_reason,
+        input=run.input,
+        output=run.output,
+        sql_query=run.sql_query,
+        **_used(run.usage),
+        started_at=None if run.started_at_ms is None else time_of(run.started_at_ms),
+        completed_at=logs.occurred_at,
+        error_code=run.error_code,
+        error_message=run.error_message,
+        term=logs.term,
+        version=version,
+    )
+
+
+def _same_of_all(context: Context, run: ActiveRun | QueuedRun | EndedRun) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "task_id": context.task_id,
+        "session_id": context.session_id,
+        "agent_id": run.agent_id,
+        "message_id": run.message_id,
+        "created_at": time_of(run.created_at_ms),
+    }
+
+
+def _used(usage: Usage) -> dict[str, Any]:
+    return {
+        "generations": usage.generations,
+        "tool_calls": usage.tool_calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "cost_estimate": usage.cost,
+    }
+
+
+def task_record(context: Context, logs: TaskLogs, *, version: int) -> Task:
+    """Return the session's task as it stands."""
+    return Task.model_construct(
+        id=logs.task_id,
+        session_id=context.session_id,
+        user_id=context.user_id,
+        prompt=context.prompt or context.title,
+        status=context.task_status,
+        repo_url=context.repo_url,
+        created_at=time_of(context.created_at_ms),
+        updated_at=logs.occurred_at,
+        term=logs.term,
+        version=version,
+    )
+
+
+def session_record(context: Context, logs: TaskLogs, partition: int, *, version: int) -> Session:
+    """Return the session as it stands, with the timers that the owner of its partition arms anew."""
+    timers = [
+        {"key": timer.key, "kind": timer.kind, "due_ms": timer.due_ms}
+        for timer in timers_of(context).values()
+    ]
+    return Session.model_construct(
+        id=context.session_id,
+        task_id=logs.task_id,
+        user_id=context.user_id,
+        agent_id=context.agent_id,
+        title=context.title,
+        status=context.status,
+        archived=context.archived,
+        context_summary=context.context_summary,
+        project_context=context.project_context,
+        working_directory=context.working_directory,
+        preferences=context.preferences,
+        ttl_seconds=context.ttl_s,
+        metadata=context.metadata,
+        created_at=time_of(context.created_at_ms),
+        updated_at=logs.occurred_at,
+        last_activity=time_of(context.last_activity_ms),
+        total_messages=context.total_messages,
+        last_message=context.last_message,
+        partition=partition,
+        timers=orjson.dumps(timers).decode(),
+        term=logs.term,
+        version=version,
+    )
+
+
+def _with_stage(metadata: str | None, stage: str) -> str:
+    own: object = orjson.loads(metadata) if metadata else {}
+    values = own if isinstance(own, dict) else {"value": own}
+    return orjson.dumps({**values, "stage": stage}).decode()
+
+
+def _json(value: list[dict[str, Any]] | None) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

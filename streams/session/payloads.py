@@ -1,0 +1,264 @@
+"""What each log entry carries: everything that the fold and the outputs need, and nothing that they can derive.
+
+Fields are only ever added, with defaults: an old log must fold for ever. `order` is a place in the conversation.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Raw, Struct
+from msgspec.json import Decoder, Encoder
+
+from schemas.lists import Action, Purpose, SessionStatus, StopReason, ToolOutcome
+from streams.session.context import AskedCall, StepKind
+
+
+class Payload(Struct, frozen=True, kw_only=True, gc=False):
+    """A payload without values. Its JSON has the fields in their written order and no spaces."""
+
+
+class SessionCreated(Payload, frozen=True, kw_only=True, gc=False):
+    """A session begins; `user_id` is its owner."""
+
+    user_id: str
+    agent_id: str | None
+    title: str
+    repo_url: str | None
+    ttl_s: int
+
+
+class SessionResumed(Payload, frozen=True, kw_only=True, gc=False):
+    """An idle or expired session is used again."""
+
+    status_before: SessionStatus
+
+
+class SessionConfigured(Payload, frozen=True, kw_only=True, gc=False):
+    """Values of the session change; null leaves a value as it is. JSON-valued fields are texts."""
+
+    title: str | None = None
+    agent_id: str | None = None
+    ttl_s: int | None = None
+    metadata: str | None = None
+    project_context: str | None = None
+    preferences: str | None = None
+    working_directory: str | None = None
+
+
+class MessageReceived(Payload, frozen=True, kw_only=True, gc=False):
+    """A user message is accepted; its run will end."""
+
+    message_id: str
+    agent_id: str
+    content: str
+    metadata: str | None
+
+
+class MessageRejected(Payload, frozen=True, kw_only=True, gc=False):
+    """A user message is refused. `user_id` is its sender; `content` may be cut."""
+
+    message_id: str
+    user_id: str
+    agent_id: str | None
+    stop_reason: StopReason
+    error_code: str
+    error_message: str
+    content: str
+
+
+class RunQueued(Payload, frozen=True, kw_only=True, gc=False):
+    """A run waits for its turn; `position` counts those before it."""
+
+    position: int
+    configuration: Raw
+
+
+class RunStarted(Payload, frozen=True, kw_only=True, gc=False):
+    """Work begins, with the agent's whole configuration as it is now."""
+
+    message_id: str
+    agent_id: str
+    order: int
+    metadata: str | None
+    configuration: Raw
+
+
+class GenerationRequested(Payload, frozen=True, kw_only=True, gc=False):
+    """A model call is asked for; the session waits until `due_ms`."""
+
+    generation_id: str
+    index: int
+    purpose: Purpose
+    model_name: str
+    due_ms: int
+
+
+class GenerationEnded(Payload, frozen=True, kw_only=True, gc=False):
+    """A model call has answered or failed, and what it used."""
+
+    generation_id: str
+    index: int
+    purpose: Purpose
+    model_name: str
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cost: float | None
+    latency_ms: int
+    finish_reason: str | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+
+class Thought(Payload, frozen=True, kw_only=True, gc=False):
+    """What the model said before it acts, and the calls that it asked for in their order."""
+
+    generation_id: str
+    order: int
+    text: str
+    calls: tuple[AskedCall, ...]
+
+
+class ToolCalled(Payload, frozen=True, kw_only=True, gc=False):
+    """A tool call is sent; the session waits until `due_ms`. `arguments` is JSON text as the model gave it."""
+
+    generation_id: str
+    index: int
+    arguments: str
+    provider_call_id: str | None
+    due_ms: int
+
+
+class ToolEnded(Payload, frozen=True, kw_only=True, gc=False):
+    """A tool call has its outcome; `text` is what the model reads, cut to its limit."""
+
+    outcome: ToolOutcome
+    order: int
+    text: str
+    latency_ms: int
+    error_code: str | None = None
+    error_message: str | None = None
+    sql_query: str | None = None
+
+
+class Observation(Payload, frozen=True, kw_only=True, gc=False):
+    """What a batch of tool calls brought, for a person."""
+
+    order: int
+    text: str
+
+
+class ContextSummarized(Payload, frozen=True, kw_only=True, gc=False):
+    """Messages up to `dropped_through` (0: none) live on in `summary`; those in `shortened` keep their beginnings."""
+
+    dropped_through: int
+    summary: str
+    shortened: tuple[int, ...]
+
+
+class BudgetExceeded(Payload, frozen=True, kw_only=True, gc=False):
+    """A run has spent what it may."""
+
+    stop_reason: StopReason
+    limit: float
+    spent: float
+
+
+class DeadlinePassed(Payload, frozen=True, kw_only=True, gc=False):
+    """A step has not answered in time."""
+
+    step_id: str
+    kind: StepKind
+    due_ms: int
+
+
+class ResultIgnored(Payload, frozen=True, kw_only=True, gc=False):
+    """An answer came after its run had ended."""
+
+    step_id: str
+    kind: StepKind
+
+
+class RunCompleted(Payload, frozen=True, kw_only=True, gc=False):
+    """A run has its answer."""
+
+    output: str
+    sql_query: str | None
+    order: int
+
+
+class RunFailed(Payload, frozen=True, kw_only=True, gc=False):
+    """A run ends without an answer."""
+
+    stop_reason: StopReason
+    error_code: str
+    error_message: str
+
+
+class RunCancelled(Payload, frozen=True, kw_only=True, gc=False):
+    """Somebody ended a run; `cause` is a command's or message's id."""
+
+    stop_reason: StopReason
+    error_code: str
+    error_message: str
+    cause: str
+
+
+class CommandIgnored(Payload, frozen=True, kw_only=True, gc=False):
+    """A command has no effect, and why."""
+
+    kind: str
+    user_id: str
+    reason: str
+
+
+PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
+    {
+        Action.SESSION_CREATED: SessionCreated,
+        Action.SESSION_RESUMED: SessionResumed,
+        Action.SESSION_CONFIGURED: SessionConfigured,
+        Action.SESSION_ARCHIVED: Payload,
+        Action.SESSION_UNARCHIVED: Payload,
+        Action.MESSAGE_RECEIVED: MessageReceived,
+        Action.MESSAGE_REJECTED: MessageRejected,
+        Action.RUN_QUEUED: RunQueued,
+        Action.RUN_STARTED: RunStarted,
+        Action.GENERATION_REQUESTED: GenerationRequested,
+        Action.GENERATION_COMPLETED: GenerationEnded,
+        Action.GENERATION_FAILED: GenerationEnded,
+        Action.PLAN: Thought,
+        Action.THOUGHT: Thought,
+        Action.REFLECTION: Thought,
+        Action.TOOL_CALLED: ToolCalled,
+        Action.TOOL_SUCCEEDED: ToolEnded,
+        Action.TOOL_FAILED: ToolEnded,
+        Action.TOOL_OUTCOME_UNKNOWN: ToolEnded,
+        Action.OBSERVATION: Observation,
+        Action.CONTEXT_SUMMARIZED: ContextSummarized,
+        Action.BUDGET_EXCEEDED: BudgetExceeded,
+        Action.DEADLINE_PASSED: DeadlinePassed,
+        Action.RESULT_IGNORED: ResultIgnored,
+        Action.RUN_COMPLETED: RunCompleted,
+        Action.RUN_FAILED: RunFailed,
+        Action.RUN_CANCELLED: RunCancelled,
+        Action.RUN_ROLLED_BACK: Payload,
+        Action.COMMAND_IGNORED: CommandIgnored,
+    }
+)
+"""The payload of each action that this version logs."""
+
+_ENCODER = Encoder()
+_DECODERS: Mapping[Action, Decoder[Payload]] = MappingProxyType(
+    {action: Decoder(kind) for action, kind in PAYLOADS.items()}
+)
+
+
+def text_of(payload: Payload) -> str:
+    """Return the canonical JSON text of `payload`."""
+    return _ENCODER.encode(payload).decode()
+
+
+def payload_of(action: Action, text: str) -> Payload | None:
+    """Return the payload that `text` of an entry with `action` holds, or None for an action unknown to this version."""
+    decoder = _DECODERS.get(action)
+    return None if decoder is None else decoder.decode(text)

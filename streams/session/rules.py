@@ -1,0 +1,38 @@
+"""The limits that decisions obey. They are settings: the fold never reads them, what they caused is in the logs."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Limits of one deployment. Sizes are bytes of the text as it is written in JSON, escapes included.
+
+    The defaults add up so that a prompt, a decision's logs and every other record fit a Kafka message.
+    """
+
+    default_agent_id: str = "assistant"
+    """Agent of a session whose messages name none."""
+    ttl_s: int = 86_400
+    """Seconds without activity until a context expires, where the agent says nothing else."""
+    max_content_bytes: int = 262_144
+    """Largest user message; a larger one is rejected as too_large."""
+    max_configuration_bytes: int = 65_536
+    """Largest agent configuration that a run can carry."""
+    max_answer_bytes: int = 131_072
+    """Largest model answer, its text and tool arguments together."""
+    max_tool_calls: int = 64
+    """Most tool calls of one generation; a model that asks for more has failed."""
+    max_result_bytes: int = 32_768
+    """Largest tool result in a prompt; a longer one is cut with a note."""
+    max_batch_bytes: int = 98_304
+    """All tool results of one generation together."""
+    max_run_bytes: int = 98_304
+    """Messages of the running run before its newest generation; above it their contents are shortened."""
+    max_history_bytes: int = 65_536
+    """Messages of earlier runs; above it the oldest whole exchanges move into the summary."""
+    max_summary_bytes: int = 8_192
+    """The summary of older exchanges; its oldest lines go first."""
+    max_queued_runs: int = 32
+    """Runs that may wait for their turn; a message beyond them is rejected as busy."""
+    max_queued_bytes: int = 524_288
+    """Contents and configurations of all waiting runs together."""

@@ -1,0 +1,47 @@
+"""Settings of the session step."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.session.rules import Rules
+
+
+class SessionSettings(BaseSettings):
+    """How sessions live and how their steps wait. Read from `MAESTRO_SESSION_*`."""
+
+    model_config = SettingsConfigDict(env_prefix="MAESTRO_SESSION_", frozen=True)
+
+    default_agent_id: str = Field(
+        default="assistant", min_length=1, description="Agent of a session whose messages name none."
+    )
+    ttl_s: int = Field(
+        default=86_400, ge=1, description="Seconds without activity until a context expires, unless its agent says else."
+    )
+    grace_s: int = Field(
+        default=60,
+        ge=1,
+        description="Seconds that Redis keeps a context beyond its time, so that its expiry can be decided.",
+    )
+    barrier_limit_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that a step waits for the Postgres sink before it starts over.",
+    )
+    timer_poll_s: float = Field(
+        default=0.5, gt=0, description="Seconds between looks at the timers; they fire that much late."
+    )
+    timer_batch: int = Field(default=500, ge=1, description="Timers of one partition that fire at a time.")
+    max_rounds: int = Field(
+        default=16,
+        ge=1,
+        description="Times that a step starts over at once when another process was faster; then it pauses.",
+    )
+    remembered_deliveries: int = Field(
+        default=100_000,
+        ge=1,
+        description="Sessions whose last decision is known to be delivered; a forgotten one is published again.",
+    )
+
+    def rules(self) -> Rules:
+        """Return the limits that decisions obey."""
+        return Rules(default_agent_id=self.default_agent_id, ttl_s=self.ttl_s)
