@@ -1,6 +1,6 @@
-"""`/live` and `/ready` of one process over HTTP: 200 or 503, with the reasons as JSON."""
+"""`/live` and `/ready` of one process over HTTP: 200 or 503, with the reason as JSON."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from maestro.process_settings import ProcessSettings
 
 
 class Verdict(Protocol):
-    """A yes or no, and why."""
+    """A yes or no, and why not."""
 
     @property
     def ok(self) -> bool:
@@ -18,8 +18,8 @@ class Verdict(Protocol):
         ...
 
     @property
-    def reasons(self) -> Sequence[str]:
-        """Why not, one sentence each; empty when ok."""
+    def reason(self) -> str:
+        """Why not, in a sentence; empty when ok."""
         ...
 
 
@@ -61,5 +61,5 @@ async def serving(health: Health, settings: ProcessSettings) -> AsyncIterator[No
 
 
 def _answer(verdict: Verdict) -> web.Response:
-    body = {"ok": verdict.ok, "reasons": list(verdict.reasons)}
+    body = {"ok": verdict.ok, "reason": verdict.reason}
     return web.json_response(body, status=200 if verdict.ok else 503)

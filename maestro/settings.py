@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from dotenv import dotenv_values
-from pydantic import SecretStr, ValidationError
+from pydantic import AliasChoices, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -55,6 +55,8 @@ def read_env_file(path: Path) -> frozenset[str]:
 def env_name(model: type[BaseSettings], field: str) -> str:
     """Return the environment's name of a field."""
     alias = model.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0]).upper()
     if isinstance(alias, str):
         return alias.upper()
     return f"{model.model_config.get('env_prefix', '')}{field}".upper()
@@ -109,12 +111,17 @@ def masked(value: Any) -> str:
     """Return `value` as text for people: secrets and passwords inside URLs become `***`."""
     if value is None:
         return ""
-    if isinstance(value, SecretStr):
-        return "***" if value.get_secret_value() else ""
-    text = str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, cast("tuple[object, ...]", value)))
+    is_secret = isinstance(value, SecretStr)
+    text = value.get_secret_value() if is_secret else str(value)
     scheme, separator, rest = text.partition("://")
+    if not separator:
+        return "***" if is_secret and text else text
     credentials, at, host = rest.rpartition("@")
-    if separator and at and ":" in credentials:
+    if at and ":" in credentials:
         return f"{scheme}://{credentials.split(':', 1)[0]}:***@{host}"
     return text
 
@@ -123,10 +130,7 @@ def default_text(info: FieldInfo) -> str:
     """Return a field's default as it would be written in a `.env` file; empty when there is none."""
     if info.is_required():
         return ""
-    value = info.get_default(call_default_factory=True)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return masked(value)
+    return masked(info.get_default(call_default_factory=True))
 
 
 def _unknown_names(catalogue: Mapping[str, type[BaseSettings]]) -> Iterator[str]:

@@ -24,7 +24,14 @@ def config(context: click.Context, *, as_json: bool, changed: bool) -> None:
             print_json(dataclasses.asdict(setting))
         return
     for section, group in groupby(settings, key=lambda setting: setting.section):
-        table = Table(box=None, pad_edge=False, show_header=False, title=section, title_justify="left", title_style="bold")
+        table = Table(
+            box=None,
+            pad_edge=False,
+            show_header=False,
+            title=section,
+            title_justify="left",
+            title_style="bold",
+        )
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         table.add_column(style="dim")

@@ -1,0 +1,1 @@
+"""Benchmarks: Maestro beside its floor, in one run on one machine."""

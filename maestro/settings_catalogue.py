@@ -1,0 +1,33 @@
+"""Every settings model of the project under the heading that its reference page shows."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic_settings import BaseSettings
+
+from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
+from llm.settings import ModelSettings
+from maestro.embedded.settings import EmbeddedSettings
+from maestro.process_settings import ProcessSettings
+from stores.postgres.settings import PostgresSettings
+from stores.redis.settings import RedisSettings
+from streams.execute.settings import SqlSettings, ToolSettings
+from streams.runtime.settings import RuntimeSettings
+from streams.session.settings import SessionSettings
+
+CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
+    {
+        "Kafka": KafkaSettings,
+        "Topics": TopicSettings,
+        "Schema registry": SchemaSettings,
+        "PostgreSQL": PostgresSettings,
+        "Redis": RedisSettings,
+        "Sessions": SessionSettings,
+        "Models": ModelSettings,
+        "Tools": ToolSettings,
+        "SQL tool": SqlSettings,
+        "Workers": RuntimeSettings,
+        "Processes": ProcessSettings,
+        "Embedded services": EmbeddedSettings,
+    }
+)
