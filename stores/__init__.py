@@ -1,0 +1,1 @@
+"""The stores: Redis for the live state, Postgres for the record."""

@@ -1,0 +1,7 @@
+-- name: of_partition
+-- Sessions of a partition that wait for a moment, by id, after one id.
+select id, timers::text as timers
+from sessions
+where partition = $1 and timers <> '[]' and id > $2
+order by id
+limit $3;

@@ -1,0 +1,30 @@
+"""What became of a run."""
+
+from schemas.records import Run
+from stores.postgres.pool import Database
+from stores.postgres.rows import record_of
+from stores.postgres.statements import statements
+
+
+class Runs:
+    """Runs as they stand in the record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("runs")
+
+    async def get(self, run_id: str) -> Run | None:
+        """Return the newest state of a run, None when it was never recorded."""
+        row = await self._database.fetch_one(self._sql["run"], run_id)
+        return None if row is None else record_of(Run, row)
+
+    async def is_known(self, run_id: str) -> bool:
+        """Return whether the run was ever recorded. Behind the barrier of `runs` this is the truth."""
+        row = await self._database.fetch_one(self._sql["is_known"], run_id)
+        return row is not None and bool(row["is_known"])
+
+    async def of_session(self, session_id: str) -> list[Run]:
+        """Return all runs of a session, oldest first."""
+        return [
+            record_of(Run, row) for row in await self._database.fetch(self._sql["of_session"], session_id)
+        ]
