@@ -19,7 +19,7 @@ class RedisServer:
         self.part = Redis(
             folder=folder / "data",
             port=pick_port(()),
-            password="known-to-tests",  # noqa: S106  of a server that lives as long as its test
+            password="known-to-tests",
             log=folder / "redis.log",
             pid_file=folder / "redis.pid",
         )

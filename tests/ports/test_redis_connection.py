@@ -1,0 +1,286 @@
+"""The door to a real Redis: coalescing, isolation of errors, losses, restarts, failovers, refusals."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from schemas.errors import ErrorCode, FatalError, TransientError
+from stores.redis.connection import RedisConnection
+from stores.redis.contexts import Contexts, Stored
+from stores.redis.feed import Feed
+from stores.redis.journal import Claimed, Journal
+from stores.redis.link import Call, Link
+from stores.redis.timers import Timers
+from tests.ports.redis_server import RedisServer
+
+P = 1
+VALUE = Stored(b"context", b"outbox", 1, 1)
+DEADLINE_S = 20
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A server that the test may kill."""
+    server = RedisServer(tmp_path)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def connection(redis_server: RedisServer) -> AsyncIterator[RedisConnection]:
+    """A client of the shared server."""
+    started = await redis_server.connect(f"{uuid.uuid4()}:")
+    yield started
+    await started.stop()
+
+
+async def connected(server: RedisServer) -> RedisConnection:
+    return await server.connect(f"{uuid.uuid4()}:")
+
+
+async def begin(connection: RedisConnection, session_id: str) -> str:
+    """Store a context and return its epoch."""
+    contexts = Contexts(connection)
+    loaded = await contexts.load(P, session_id, leave_token=True)
+    assert loaded.token is not None
+    assert await contexts.store(
+        P, session_id, epoch=loaded.epoch.id, expected=loaded.token, new=VALUE, ttl_s=600
+    )
+    return loaded.epoch.id
+
+
+async def reconnected(connection: RedisConnection) -> None:
+    """Wait until a command goes through again."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            try:
+                await connection.command(b"PING")
+            except TransientError:
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+async def test_commands_of_one_turn_go_out_as_one_pipeline(
+    connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    send = Link.send
+
+    def counted(link: Link, calls: Sequence[Call]) -> None:
+        writes.append(len(calls))
+        send(link, calls)
+
+    monkeypatch.setattr(Link, "send", counted)
+    names = [f"{uuid.uuid4()}".encode() for _ in range(300)]
+
+    async def there_and_back(name: bytes) -> None:
+        await connection.command(b"SET", name, name)
+        assert await connection.command(b"GET", name) == name
+
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(there_and_back(name))
+    assert sum(writes) == 600
+    assert writes[0] == 300
+    assert len(writes) < 60  # the replies come in a few chunks, and each chunk's callers go on together
+
+
+async def test_an_error_fails_its_own_caller_only(connection: RedisConnection) -> None:
+    key = f"{uuid.uuid4()}".encode()
+    replies = await asyncio.gather(
+        connection.command(b"SET", key, b"1"),
+        connection.command(b"LPUSH", key, b"x"),
+        connection.command(b"INCR", key),
+        return_exceptions=True,
+    )
+    assert (replies[0], replies[2]) == (b"OK", 2)
+    assert isinstance(replies[1], FatalError)
+    assert replies[1].code is ErrorCode.REFUSED_BY_STORE
+    assert "WRONGTYPE" in replies[1].message
+
+
+async def test_a_caller_that_left_does_not_shift_the_replies(connection: RedisConnection) -> None:
+    async def echo(word: bytes) -> object:
+        return await connection.command(b"ECHO", word)
+
+    tasks = [asyncio.create_task(echo(b"%d" % number)) for number in range(20)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert ended[1::2] == [b"%d" % number for number in range(1, 20, 2)]
+    assert await echo(b"after") == b"after"
+
+
+async def test_scripts_that_were_flushed_are_loaded_again(connection: RedisConnection) -> None:
+    await connection.command(b"SCRIPT", b"FLUSH")
+    await asyncio.gather(*(begin(connection, f"s{number}") for number in range(20)))
+
+
+async def test_hundreds_of_sessions_step_at_once(connection: RedisConnection) -> None:
+    contexts = Contexts(connection)
+    big = b"x" * 8192
+
+    async def ten_steps(session_id: str) -> int:
+        await begin(connection, session_id)
+        for _ in range(10):
+            loaded = await contexts.load(P, session_id, leave_token=True)
+            assert loaded.stored is not None
+            expected = (loaded.stored.term, loaded.stored.version)
+            new = Stored(big, session_id.encode(), 1, expected[1] + 1)
+            assert await contexts.store(
+                P, session_id, epoch=loaded.epoch.id, expected=expected, new=new, ttl_s=600
+            )
+        last = await contexts.load(P, session_id, leave_token=True)
+        assert last.stored == Stored(big, session_id.encode(), 1, 11)
+        return 1
+
+    assert sum(await asyncio.gather(*(ten_steps(f"s{number}") for number in range(400)))) == 400
+
+
+async def test_a_restart_ends_the_epoch_of_every_partition(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    contexts, timers, journal = Contexts(connection), Timers(connection), Journal(connection)
+    before = await begin(connection, "s")
+    await journal.complete(P, "step", "a", b"value", 600_000)
+    await timers.mark_armed(P, before)
+    old = [await timers.epoch(partition) for partition in range(4)]
+    await own_server.kill()
+    await own_server.start()
+    await reconnected(connection)
+    kept = connection.keys.context(P, "s")
+    assert (
+        await connection.command(b"EXISTS", kept) == 1
+    )  # the data came back, and count as absent all the same
+    loaded = await contexts.load(P, "s", leave_token=True)
+    assert loaded.stored is None
+    assert loaded.epoch.id != before
+    assert loaded.epoch.born_ms >= old[P].born_ms
+    assert not await contexts.store(P, "s", epoch=before, expected=(1, 1), new=VALUE, ttl_s=600)
+    assert isinstance(await journal.claim(P, "step", "b", 1_000), Claimed)
+    assert not await timers.is_armed(P)
+    new = [await timers.epoch(partition) for partition in range(4)]
+    assert not {epoch.id for epoch in new} & {epoch.id for epoch in old}
+    await connection.stop()
+
+
+async def test_an_epoch_holds_while_the_server_runs(own_server: RedisServer) -> None:
+    first = await own_server.connect("shared:")
+    epoch = await begin(first, "s")
+    await first.stop()
+    second = await own_server.connect("shared:")
+    loaded = await Contexts(second).load(P, "s", leave_token=True)
+    assert (loaded.epoch.id, loaded.stored) == (epoch, VALUE)
+    await second.stop()
+
+
+async def test_a_failover_to_an_older_state_makes_all_of_it_absent(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    contexts = Contexts(connection)
+    epoch = await begin(connection, "s")
+    await asyncio.sleep(0.1)
+    own_server.dump()
+    newer = Stored(b"newer", b"", 1, 2)
+    assert await contexts.store(P, "s", epoch=epoch, expected=(1, 1), new=newer, ttl_s=600)
+    await own_server.fail_over()
+    await reconnected(connection)
+    # The older state holds a context and its marker: but for the run id it would be believed.
+    assert await connection.command(b"EXISTS", connection.keys.context(P, "s")) == 1
+    assert not await contexts.store(P, "s", epoch=epoch, expected=(1, 1), new=newer, ttl_s=600)
+    loaded = await contexts.load(P, "s", leave_token=True)
+    assert loaded.stored is None
+    assert loaded.epoch.id != epoch
+    await connection.stop()
+
+
+async def test_a_loss_fails_what_is_in_flight_and_the_rest_goes_on(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    waiting = [asyncio.create_task(Feed(connection).read(P, "s", block_ms=20_000)) for _ in range(3)]
+    stuck = asyncio.create_task(asyncio.wait_for(connection.command(b"BLPOP", b"nothing", b"0"), DEADLINE_S))
+    await asyncio.sleep(0.1)
+    await own_server.kill()
+    for ended in await asyncio.gather(stuck, *waiting, return_exceptions=True):
+        assert isinstance(ended, TransientError)
+    late = asyncio.create_task(begin(connection, "s"))  # issued while nobody is there
+    await asyncio.sleep(0.1)
+    assert not connection.is_connected
+    await own_server.start()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await late
+    await connection.stop()
+
+
+async def test_a_command_without_an_answer_fails_in_time(own_server: RedisServer) -> None:
+    connection = RedisConnection(own_server.settings("p:", connections=1, command_timeout_s=0.3))
+    await connection.start(4)
+    async with asyncio.timeout(5):
+        with pytest.raises(TransientError, match="no answer in time"):
+            await connection.command(b"BLPOP", b"nothing", b"0")
+    await reconnected(connection)
+    await connection.stop()
+
+
+async def test_commands_fail_in_time_while_nobody_is_there(own_server: RedisServer) -> None:
+    connection = RedisConnection(own_server.settings("p:", connections=1, command_timeout_s=0.3))
+    await connection.start(4)
+    await own_server.kill()
+    await asyncio.sleep(0.1)
+    assert not connection.is_connected
+    async with asyncio.timeout(5):
+        with pytest.raises(TransientError, match="cannot be reached"):
+            await connection.command(b"PING")
+    await connection.stop()
+
+
+async def test_a_server_that_may_evict_is_refused(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    await connection.command(b"CONFIG", b"SET", b"maxmemory-policy", b"allkeys-lru")
+    late = RedisConnection(own_server.settings("p:"))
+    with pytest.raises(FatalError, match=r"maxmemory-policy is allkeys-lru.*noeviction"):
+        await late.start(4)
+    await late.stop()
+    await connection.stop()
+
+
+async def test_a_server_that_evicts_after_a_restart_fails_commands_with_what_to_do(
+    own_server: RedisServer,
+) -> None:
+    connection = RedisConnection(own_server.settings("p:", connections=1))
+    await connection.start(4)
+    await connection.command(b"CONFIG", b"SET", b"maxmemory-policy", b"allkeys-lru")
+    assert await connection.command(b"QUIT") == b"OK"
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(DEADLINE_S):
+        with pytest.raises(FatalError, match="maxmemory-policy"):
+            await connection.command(b"PING")
+    await connection.stop()
+
+
+async def test_a_wrong_password_is_refused_without_telling_it(own_server: RedisServer) -> None:
+    url = own_server.part.url.replace(own_server.part.password, "not-this-one")
+    settings = own_server.settings("p:").model_copy(update={"redis_url": SecretStr(url)})
+    connection = RedisConnection(settings)
+    with pytest.raises(FatalError, match="REDIS_URL") as refused:
+        await connection.start(4)
+    assert "not-this-one" not in str(refused.value)
+    await connection.stop()
+
+
+async def test_a_start_without_a_server_gives_up(tmp_path: Path) -> None:
+    connection = RedisConnection(RedisServer(tmp_path).settings("p:"))
+    with pytest.raises(TransientError, match="cannot be reached"):
+        await connection.start(4)
+    await connection.stop()
+
+
+async def test_a_stopped_connection_refuses_commands(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    await connection.stop()
+    with pytest.raises(TransientError, match="not open"):
+        await connection.command(b"PING")
