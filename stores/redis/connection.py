@@ -47,7 +47,7 @@ class RedisConnection:
     @property
     def is_connected(self) -> bool:
         """Whether a command can go out now."""
-        return bool(self._links)
+        return self._least_busy() is not None
 
     async def start(self, partitions: int) -> None:
         """Connect for the partitions 0 … `partitions` - 1.
@@ -125,19 +125,22 @@ class RedisConnection:
     def _flush(self) -> None:
         """Send what this turn of the loop has gathered on the connection with the least in flight."""
         self._is_flush_due = False
+        if not self._pending:
+            return
         if self._opener is None:
             self._fail_pending(TransientError("The connection to Redis is not open."))
-        elif self._links:
+        elif (link := self._least_busy()) is not None:
             calls, self._pending = self._pending, []
-            self._least_busy().send(calls)
+            link.send(calls)
         elif self._refusal is not None:
             self._fail_pending(self._refusal)
-        elif self._stranded is None and self._pending:
+        elif self._stranded is None:
             loop = asyncio.get_running_loop()
             self._stranded = loop.call_later(self.settings.command_timeout_s, self._give_up)
 
-    def _least_busy(self) -> Link:
-        return min(self._links, key=lambda link: link.in_flight)
+    def _least_busy(self) -> Link | None:
+        links = [link for link in self._links if link.is_open]
+        return min(links, key=lambda link: link.in_flight, default=None)
 
     def _give_up(self) -> None:
         self._stranded = None

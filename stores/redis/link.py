@@ -56,9 +56,14 @@ class Link(asyncio.Protocol):
         """Number of commands without a reply."""
         return len(self._waiting)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether commands can be sent."""
+        return self._transport is not None and not self._transport.is_closing()
+
     def send(self, calls: Sequence[Call]) -> None:
         """Write the commands as one pipeline; fails them at once when the connection is lost."""
-        if self._transport is None or self.lost.is_set():
+        if self._transport is None or self._transport.is_closing():
             self._fail(calls)
             return
         self._waiting.extend(calls)

@@ -67,8 +67,9 @@ async def reconnected(connection: RedisConnection) -> None:
 
 
 async def test_commands_of_one_turn_go_out_as_one_pipeline(
-    connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    connection = await redis_server.connect(f"{uuid.uuid4()}:", connections=1)
     writes: list[int] = []
     send = Link.send
 
@@ -89,6 +90,7 @@ async def test_commands_of_one_turn_go_out_as_one_pipeline(
     assert sum(writes) == 600
     assert writes[0] == 300
     assert len(writes) < 60  # the replies come in a few chunks, and each chunk's callers go on together
+    await connection.stop()
 
 
 async def test_an_error_fails_its_own_caller_only(connection: RedisConnection) -> None:
