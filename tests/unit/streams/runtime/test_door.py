@@ -1,0 +1,126 @@
+"""What the runtime relies on inside the pinned clients, and the settings that Faust really gets."""
+
+import asyncio
+import inspect
+from typing import Any
+
+import faust
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.transport.consumer import Consumer as FaustConsumer
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest import MonkeyPatch
+
+from streams.runtime.app import _options
+from streams.runtime.connection import ConnectionOptions
+from streams.runtime.consumer import _continued
+from streams.runtime.settings import RuntimeSettings
+
+CONNECTION = ConnectionOptions(bootstrap_servers=("127.0.0.1:1", "127.0.0.1:2"))
+
+
+def conf(static_name: str | None = None, **settings: Any) -> Any:
+    return faust.App("group", **_options("group", static_name, RuntimeSettings(**settings), CONNECTION)).conf
+
+
+def test_the_probe_reads_names_that_exist() -> None:
+    source = inspect.getsource(GroupCoordinator)
+    for name in (
+        "self._coordination_task",
+        "self._rejoin_needed_fut",
+        "self.coordinator_id",
+        "self.generation",
+    ):
+        assert name in source
+
+
+def test_faust_delivers_messages_by_the_call_that_is_shortened() -> None:
+    source = inspect.getsource(FaustConsumer._drain_messages)
+    assert "self.wait_first(" in source
+    assert "callback(message), self.suspend_flow.wait()" in source
+
+
+def test_environment_variables_do_not_reach_faust(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_COMMIT_INTERVAL", "77")
+    monkeypatch.setenv("STREAM_WAIT_EMPTY", "1")
+    settings = conf()
+    assert settings.broker_commit_interval == 0.1
+    assert settings.stream_wait_empty is False
+
+
+def test_the_session_timeout_depends_on_the_kind_of_member() -> None:
+    assert conf().broker_session_timeout == 10
+    assert conf("w0").broker_session_timeout == 45
+    assert conf("w0", session_timeout_s=6).broker_session_timeout == 6
+
+
+def test_a_static_member_keeps_its_address_and_others_never_share_one() -> None:
+    assert conf("w0").canonical_url == conf("w0").canonical_url
+    assert conf("w0").canonical_url != conf("w1").canonical_url
+    assert conf().canonical_url != conf().canonical_url
+
+
+def test_the_request_timeout_outlasts_joining() -> None:
+    settings = conf("w0")
+    assert settings.broker_request_timeout > settings.broker_rebalance_timeout
+    assert settings.broker_request_timeout >= settings.broker_session_timeout
+
+
+def test_credentials_are_passed_on() -> None:
+    connection = ConnectionOptions(
+        bootstrap_servers=("127.0.0.1:1",),
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username="u",
+        sasl_password="p",
+    )
+    credentials = _options("group", None, RuntimeSettings(), connection)["broker_credentials"]
+    assert (credentials.username, credentials.password) == ("u", "p")
+    assert "'p'" not in repr(connection)
+
+
+@given(st.integers(1, 2000))
+def test_the_backoff_grows_to_its_limit(attempt: int) -> None:
+    settings = RuntimeSettings()
+    assert settings.retry_backoff_min_s <= settings.backoff_s(attempt) <= settings.backoff_s(attempt + 1)
+    assert settings.backoff_s(attempt) <= settings.retry_backoff_max_s
+
+
+async def test_a_delivery_that_waits_is_continued_where_it_stopped() -> None:
+    gate = asyncio.get_running_loop().create_future()
+    seen: list[str] = []
+
+    async def delivery() -> str:
+        seen.append("first step")
+        await gate
+        await asyncio.sleep(0)
+        seen.append("second step")
+        return "delivered"
+
+    coroutine = delivery()
+    awaited = coroutine.send(None)
+    assert seen == ["first step"]
+    task = asyncio.create_task(_continued(coroutine, awaited))
+    await asyncio.sleep(0)
+    gate.set_result(None)
+    assert await task == "delivered"
+    assert seen == ["first step", "second step"]
+
+
+async def test_a_cancellation_reaches_a_continued_delivery() -> None:
+    gate = asyncio.get_running_loop().create_future()
+    seen: list[str] = []
+
+    async def delivery() -> None:
+        try:
+            await gate
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    coroutine = delivery()
+    task = asyncio.create_task(_continued(coroutine, coroutine.send(None)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    assert seen == ["cancelled"]
