@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from redis.asyncio import Redis
 
 TOPICS = ("messages", "requests", "generations", "calls", "results", "runs")
+ROLES = ("session", "generate", "execute")
 PARTITIONS = 12
 PREFIX = "floor."
 _CONTEXT = b"x" * 8192

@@ -1,0 +1,79 @@
+"""`bench loop`: a whole run (message → model → tool → model → answer) beside bare aiokafka, in one run on one broker."""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+
+from bench.floor import floor
+from bench.maestro_system import maestro
+from bench.measure import Plan, measure
+from bench.summary import LEVELS, cpu_lines, ratios, table
+from maestro.embedded.settings import EmbeddedSettings
+from maestro.embedded.stack import EmbeddedStack
+
+_RUNS_PER_S_GUESS = {"floor": (100, 1200, 2500, 2500), "maestro": (60, 150, 250, 250)}
+_err = Console(stderr=True, highlight=False)
+
+
+def plan_of(kind: str, seconds: float) -> Plan:
+    """Return runs per level so that each takes about `seconds` on a machine like those it was made on."""
+    guesses = _RUNS_PER_S_GUESS[kind]
+    levels = {level: max(2 * level, int(guess * seconds)) for level, guess in zip(LEVELS, guesses, strict=True)}
+    return Plan(levels=levels, idle_runs=int(guesses[0] * seconds))
+
+
+async def run(seconds: float, logs: str, systems: tuple[str, ...]) -> dict[str, Any]:
+    """Measure every system on one embedded stack and return the results by name."""
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="maestro-bench-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder) / "data")) as stack:
+            urls = stack.urls
+            pids = stack.pids()
+            makers = {
+                "floor_kafka": partial(floor, urls.kafka_bootstrap, None),
+                "floor": partial(floor, urls.kafka_bootstrap, urls.redis_url),
+                "maestro": partial(maestro, urls),
+            }
+            for name in systems:
+                kind = "maestro" if name == "maestro" else "floor"
+                used = {"kafka": pids["kafka"], "redis": pids["redis"]}
+                if name == "maestro":
+                    used["postgres"] = pids["postgres"]
+                say: Callable[[str], None] = partial(_say, name)
+                say("starting")
+                async with makers[name](used, logs) as caller:
+                    results[name] = await measure(caller, used, plan_of(kind, seconds), say)
+    return results
+
+
+def _say(name: str, line: str) -> None:
+    _err.print(f"{name}: {line}", style="dim")
+
+
+async def main(arguments: list[str]) -> int:
+    """Run the benchmark, print the table, write JSON where asked."""
+    parser = argparse.ArgumentParser(prog="scripts/bench loop", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
+    parser.add_argument("--seconds", type=float, default=8.0, help="about how long each level lasts (default 8)")
+    parser.add_argument("--only", choices=("floor_kafka", "floor", "maestro"), help="measure one system")
+    parser.add_argument("--logs", default=tempfile.gettempdir(), help="folder for the logs of the processes")
+    options = parser.parse_args(arguments)
+    systems = (options.only,) if options.only else ("floor_kafka", "floor", "maestro")
+    results = await run(options.seconds, options.logs, systems)
+    print(table(results))
+    print()
+    print("CPU seconds per 1,000 runs by process at 128 sessions")
+    print(cpu_lines(results))
+    if {"floor", "maestro"} <= results.keys():
+        results["ratio"] = ratios(results["floor"], results["maestro"])
+        print("ratio to the floor with Redis: " + ", ".join(f"{k} {v:.2f}" for k, v in results["ratio"].items()))
+    if options.json:
+        options.json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
+    return 0
