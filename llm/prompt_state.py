@@ -37,8 +37,9 @@ def read_prompt(messages: Sequence[Mapping[str, Any]]) -> PromptState:
     errors: list[str] = []
     for message in newest:
         if message.get("role") == "tool":
-            value = _value(text_of(message))
-            problem = _problem(value)
+            text = text_of(message)
+            value = _value(text)
+            problem = text if value is None else _problem(value)
             if problem is None:
                 results.append(_unwrapped(value))
             else:
@@ -62,10 +63,11 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def _value(text: str) -> Any:
+    # Results are JSON; what went wrong is said in plain words.
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return text
+        return None
 
 
 def _problem(value: Any) -> str | None:

@@ -1,6 +1,6 @@
 """The machine of a paid step: claim it, look it up, do it, record it, publish it; whoever dies on the way.
 
-A step is joined by its step id. Its result is bought by one attempt; every other attempt waits for that one, takes
+A step is joined by its step id. One attempt buys its result; every other attempt waits for that one, takes
 over when its lease ends, or publishes what the journal or the record has.
 """
 
@@ -18,6 +18,7 @@ from stores.redis.contexts import Epoch
 from stores.redis.journal import Busy, Claimed, Done
 from streams.journal_settings import JournalSettings
 from streams.journaled_ports import Erasures, Job, OnceClaims, Publish, R, ResultBarrier, StepJournal
+from streams.runtime.parking import parked
 from telemetry.logs import logger
 from telemetry.metrics import STEPS_REPLAYED
 from telemetry.points import point
@@ -67,7 +68,7 @@ class _Attempts(Generic[R]):
         self._job = job
         self._settings = machine.settings
         self._lease_ms = int(machine.settings.lease_s * 1000)
-        # Kept over attempts: an INSERT that was committed although its connection broke is found again as our own.
+        # Kept over attempts: an INSERT that was committed although its connection broke is found as our own.
         self._once_token: str | None = None
 
     async def run(self) -> None:
@@ -82,7 +83,8 @@ class _Attempts(Generic[R]):
                     await self._publish(job.unpack(value))
                     return
                 case Busy(retry_after_ms=retry_after_ms):
-                    await asyncio.sleep(min(_BUSY_PAUSE_S, max(retry_after_ms, 1) / 1000))
+                    async with parked():
+                        await asyncio.sleep(min(_BUSY_PAUSE_S, max(retry_after_ms, 1) / 1000))
                 case Claimed(epoch=epoch):
                     if await self._attempt(token, epoch, asked_at) is _End.FINISHED:
                         return

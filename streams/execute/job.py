@@ -1,0 +1,179 @@
+"""One tool call as a job of the machine: look up, start the tool, turn whatever happens into a ToolResult."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Final, Protocol
+
+from pydantic import BaseModel
+
+from schemas.errors import ErrorCode
+from schemas.ids import tool_result_id
+from schemas.lists import EffectClass, ToolOutcome
+from schemas.records import ToolCall, ToolResult
+from schemas.topics import TOOL_RESULTS, TopicSpec
+from streams.execute.invoke import Invocation, Invoker, failed, validated
+from streams.execute.registry import Registry
+from streams.execute.tool import Tool, ToolContext
+from telemetry import metrics
+from telemetry.tracing import Trace
+
+_LEAST_CALL_S: Final = 0.02
+
+
+class RecordedResults(Protocol):
+    """Tool results in the record."""
+
+    async def tool_result(self, tool_call_id: str) -> ToolResult | None:
+        """Return the recorded result of a call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A tool with arguments that fit it."""
+
+    tool: Tool
+    arguments: BaseModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executing:
+    """What all tool calls of a process share. `now` is the wall clock."""
+
+    registry: Registry
+    invoker: Invoker
+    record: RecordedResults
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def job(self, call: ToolCall, *, partition: int, trace: Trace) -> "ExecuteJob":
+        """Return the job of a call."""
+        prepared = prepare(self.registry, call)
+        return ExecuteJob(shared=self, call=call, prepared=prepared, partition=partition, trace=trace)
+
+
+def prepare(registry: Registry, call: ToolCall) -> Prepared | Invocation:
+    """Return the tool and its arguments, or what is wrong with the call."""
+    tool = registry.get(call.name)
+    if tool is None:
+        known = ", ".join(registry.names) or "none"
+        message = f"there is no tool {call.name!r}; there are: {known}"
+        return failed(ToolOutcome.UNKNOWN_TOOL, ErrorCode.UNKNOWN_TOOL, message)
+    arguments = validated(tool, call.arguments)
+    return arguments if isinstance(arguments, Invocation) else Prepared(tool=tool, arguments=arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteJob:
+    """One call's job."""
+
+    shared: Executing
+    call: ToolCall
+    prepared: Prepared | Invocation
+    partition: int
+    trace: Trace
+    role: str = "execute"
+    result_topic: TopicSpec = TOOL_RESULTS
+
+    @property
+    def is_once(self) -> bool:
+        """Whether the tool must never start twice; a call that cannot start is not."""
+        prepared = self.prepared
+        return isinstance(prepared, Prepared) and prepared.tool.effect is EffectClass.ONCE
+
+    @property
+    def step_id(self) -> str:
+        """Id of the tool call."""
+        return self.call.id
+
+    @property
+    def session_id(self) -> str:
+        """Session that asks."""
+        return self.call.session_id
+
+    @property
+    def born_ms(self) -> int:
+        """When it was first asked for."""
+        return int(self.call.born_at.timestamp() * 1000)
+
+    def slot(self) -> AbstractAsyncContextManager[Any]:
+        """Return the place in the tool's pool."""
+        if isinstance(self.prepared, Prepared):
+            return self.shared.invoker.slot(self.prepared.tool)
+        return nullcontext()
+
+    async def look_up(self) -> ToolResult | None:
+        """Return the result that the record has."""
+        return await self.shared.record.tool_result(self.call.id)
+
+    async def work(self, attempt_id: str) -> ToolResult:
+        """Start the tool; every outcome but a transient one is a result.
+
+        Raises:
+            TransientError: the tool says that the same call may succeed later.
+
+        """
+        started = monotonic()
+        invocation = await self._invocation()
+        known = isinstance(self.prepared, Prepared)
+        metrics.TOOL_CALLS.labels(self.call.name if known else "unknown", invocation.outcome.value).inc()
+        return self._result(
+            invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
+        )
+
+    def outcome_unknown(self) -> ToolResult:
+        """Return the result of a tool that another attempt may have started."""
+        message = (
+            f"an earlier attempt may have started {self.call.name}, which must never start twice;"
+            " look what became of it, then approve or deny the call"
+        )
+        return self._result(
+            failed(ToolOutcome.OUTCOME_UNKNOWN, ErrorCode.TOOL_OUTCOME_UNKNOWN, message),
+            latency_ms=0,
+            attempt_id=None,
+        )
+
+    def pack(self, result: ToolResult) -> bytes:
+        """Return what the journal keeps."""
+        return result.model_dump_json().encode()
+
+    def unpack(self, value: bytes) -> ToolResult:
+        """Return the result that the journal kept."""
+        return ToolResult.model_validate_json(value)
+
+    async def _invocation(self) -> Invocation:
+        prepared = self.prepared
+        if isinstance(prepared, Invocation):
+            return prepared
+        remaining_s = (self.call.deadline_at - self.shared.now()).total_seconds()
+        if remaining_s <= _LEAST_CALL_S:
+            message = f"the deadline passed before {self.call.name} was started"
+            return failed(ToolOutcome.TIMED_OUT, ErrorCode.DEADLINE, message)
+        call = self.call
+        context = ToolContext(
+            session_id=call.session_id, user_id=call.user_id, run_id=call.run_id, step_id=call.id
+        )
+        limit_s = min(prepared.tool.time_limit_s, remaining_s)
+        return await self.shared.invoker.invoke(prepared.tool, prepared.arguments, context, limit_s)
+
+    def _result(self, invocation: Invocation, *, latency_ms: int, attempt_id: str | None) -> ToolResult:
+        call = self.call
+        return ToolResult(
+            id=tool_result_id(call.id),
+            tool_call_id=call.id,
+            task_id=call.task_id,
+            session_id=call.session_id,
+            run_id=call.run_id,
+            user_id=call.user_id,
+            tool_name=call.name,
+            outcome=invocation.outcome,
+            success=invocation.outcome is ToolOutcome.SUCCEEDED,
+            result=invocation.result,
+            error_code=invocation.error_code,
+            error_message=invocation.error_message,
+            created_at=self.shared.now(),
+            latency_ms=latency_ms,
+            attempt_id=attempt_id,
+        )

@@ -1,0 +1,1 @@
+"""The generate role: generation requests become generations."""

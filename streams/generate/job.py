@@ -1,0 +1,152 @@
+"""One generation as a job of the machine: look up, ask the model, turn whatever happens into a Generation."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Final, Protocol
+
+from llm.completion import Model, ModelError
+from schemas.errors import ErrorCode, PoisonError
+from schemas.lists import GenerationStatus
+from schemas.records import Generation, GenerationRequest
+from schemas.topics import GENERATIONS, TopicSpec
+from streams.generate.deltas import Deltas, LiveFeed
+from streams.generate.outcome import completed, failed, pack, unpack, with_prompt
+from streams.generate.request import Specs, completion_request
+from streams.generate.settings import GenerateSettings
+from telemetry import metrics
+from telemetry.tracing import Trace
+
+_LEAST_CALL_S: Final = 0.05
+
+
+class RecordedGenerations(Protocol):
+    """Generations in the record."""
+
+    async def generation(self, generation_id: str) -> Generation | None:
+        """Return a recorded generation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generating:
+    """What all generations of a process share. `now` is the wall clock; `timeout_s` limits one model call."""
+
+    model: Model
+    tools: Specs
+    record: RecordedGenerations
+    feed: LiveFeed
+    settings: GenerateSettings
+    timeout_s: float
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def job(self, request: GenerationRequest, *, partition: int, trace: Trace) -> "GenerateJob":
+        """Return the job of a request."""
+        return GenerateJob(shared=self, request=request, partition=partition, trace=trace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateJob:
+    """One request's job."""
+
+    shared: Generating
+    request: GenerationRequest
+    partition: int
+    trace: Trace
+    role: str = "generate"
+    result_topic: TopicSpec = GENERATIONS
+    is_once: bool = False
+
+    @property
+    def step_id(self) -> str:
+        """Id of the generation."""
+        return self.request.id
+
+    @property
+    def session_id(self) -> str:
+        """Session that asks."""
+        return self.request.session_id
+
+    @property
+    def born_ms(self) -> int:
+        """When it was first asked for."""
+        return int(self.request.born_at.timestamp() * 1000)
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Return nothing to hold: the runtime limits the steps in flight."""
+        return nullcontext()
+
+    async def look_up(self) -> Generation | None:
+        """Return the generation that the record has."""
+        return await self.shared.record.generation(self.request.id)
+
+    async def work(self, attempt_id: str) -> Generation:
+        """Ask the model; an error is a failed generation with a code and a sentence."""
+        started = monotonic()
+        generation = await self._ask(attempt_id, started)
+        metrics.GENERATIONS.labels(_family(self.request.model_name), generation.status.value).inc()
+        if generation.status is GenerationStatus.COMPLETED:
+            _count_tokens(generation)
+        return with_prompt(self.request, generation)
+
+    def outcome_unknown(self) -> Generation:
+        """Return a failed generation; no model call is a once-step, so nobody asks for it."""
+        error = ModelError("what became of the model call is unknown", code=ErrorCode.MODEL_ERROR)
+        return failed(self.request, error, at=self.shared.now(), latency_ms=0, attempt_id=self.request.id)
+
+    def pack(self, result: Generation) -> bytes:
+        """Return what the journal keeps."""
+        return pack(result)
+
+    def unpack(self, value: bytes) -> Generation:
+        """Return the generation that the journal kept."""
+        return unpack(self.request, value)
+
+    async def _ask(self, attempt_id: str, started: float) -> Generation:
+        shared, request = self.shared, self.request
+        remaining_s = (request.deadline_at - shared.now()).total_seconds()
+        deltas = Deltas(
+            shared.feed, shared.settings, partition=self.partition, request=request, attempt_id=attempt_id
+        )
+        try:
+            _refuse_late(remaining_s)
+            question = completion_request(request, shared.tools, timeout_s=min(shared.timeout_s, remaining_s))
+            completion = await shared.model.complete(question, deltas.add)
+        except (ModelError, PoisonError) as error:
+            return failed(
+                request, error, at=shared.now(), latency_ms=_ms_since(started), attempt_id=attempt_id
+            )
+        finally:
+            await deltas.close()
+        return completed(
+            request, completion, at=shared.now(), latency_ms=_ms_since(started), attempt_id=attempt_id
+        )
+
+
+def _refuse_late(remaining_s: float) -> None:
+    if remaining_s <= _LEAST_CALL_S:
+        message = "the deadline passed before the model was asked; raise generation_deadline_s or add workers"
+        raise ModelError(message, code=ErrorCode.DEADLINE)
+
+
+def _ms_since(started: float) -> int:
+    return round((monotonic() - started) * 1000)
+
+
+def _family(model: str) -> str:
+    # A script's name after the colon would make the label unbounded.
+    return model.partition(":")[0]
+
+
+def _count_tokens(generation: Generation) -> None:
+    family = _family(generation.model_name)
+    for kind, count in (
+        ("prompt", generation.prompt_tokens),
+        ("completion", generation.completion_tokens),
+        ("cached", generation.cached_tokens),
+        ("reasoning", generation.reasoning_tokens),
+    ):
+        if count:
+            metrics.GENERATION_TOKENS.labels(family, kind).inc(count)

@@ -1,0 +1,49 @@
+"""The barrier of a result topic: the record holds every result that was published before now."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.topics import TopicSpec
+
+
+class EndOffsets(Protocol):
+    """The topics' ends."""
+
+    async def end_offset(self, topic: str, partition: int) -> int:
+        """Return the offset that the next message of the partition will get; `topic` is the full name."""
+        ...
+
+
+class Barrier(Protocol):
+    """The record's progress."""
+
+    async def wait(self, topic: str, partition: int, offset_end: int) -> None:
+        """Return when everything of the partition below `offset_end` is in the record."""
+        ...
+
+
+class Names(Protocol):
+    """Topic names with the prefix."""
+
+    def full(self, spec: TopicSpec) -> str:
+        """Return the full name of a topic."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultsBarrier:
+    """Waits for the sink to pass the end that a result topic has now."""
+
+    names: Names
+    ends: EndOffsets
+    barrier: Barrier
+
+    async def passed(self, topic: TopicSpec, partition: int) -> None:
+        """Return when the record holds what the topic's partition holds now.
+
+        Raises:
+            TransientError: Kafka or Postgres is away, or the sink is too far behind.
+
+        """
+        name = self.names.full(topic)
+        await self.barrier.wait(name, partition, await self.ends.end_offset(name, partition))
