@@ -122,7 +122,7 @@ class Codec:
 
         Raises:
             PoisonError: with code undecodable (not our framing, broken Avro or JSON), unknown_schema (nobody
-                knows the id, or it is another topic's), invalid (a field does not fit; it is named) or too_large.
+                knows the id, or it is another topic's), invalid (a field does not fit: named) or too_large.
 
         """
         form = self._form_of(spec)

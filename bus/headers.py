@@ -30,7 +30,7 @@ _TIMES: Mapping[type[records.Record], str | None] = MappingProxyType(
 
 
 def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Headers:
-    """Return the headers of `record`: one CloudEvent that repeats its id when the same record is published again.
+    """Return the headers of `record`: one CloudEvent, whose id stays when the record is sent again.
 
     `source` names the publisher, for example `b"/maestro/session"`.
     """

@@ -1,0 +1,144 @@
+"""All agents in memory, read from their compacted topic, with a read barrier."""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+
+from bus.codec import Codec
+from bus.message import Message
+from bus.names import TopicNames
+from bus.reader import Start, TopicReader
+from bus.settings import KafkaSettings
+from schemas.errors import PoisonError, TransientError
+from schemas.records import Agent
+from schemas.topics import AGENTS
+from telemetry.logs import logger
+
+START_LIMIT_S = 30.0
+LOOKUP_LIMIT_S = 10.0
+"""Longest wait for an unknown id before the caller is told to try again."""
+
+BARRIER_EVERY_S = 0.1
+"""Unknown ids may not cost the broker more than ten questions a second."""
+
+_READ_TIMEOUT_S = 1.0
+_RETRY_S = 0.5
+
+_log = logger(__name__)
+
+
+class AgentsTable:
+    """The newest agent of each id. One topic reader follows the topic in the background."""
+
+    def __init__(self, kafka: KafkaSettings, *, names: TopicNames, codec: Codec) -> None:
+        self._codec = codec
+        self._reader = TopicReader(kafka, [names.full(AGENTS)], start=Start.BEGINNING)
+        self._agents: dict[str, Agent] = {}
+        self._progress = asyncio.Condition()
+        self._following: asyncio.Task[None] | None = None
+        self._lookup: asyncio.Task[None] | None = None
+        self._last_lookup = -BARRIER_EVERY_S
+
+    async def start(self) -> None:
+        """Read the topic to its end and go on following it.
+
+        Raises:
+            TransientError: Kafka does not answer, or the topic is missing.
+            FatalError: Kafka refuses us.
+
+        """
+        await self._reader.start()
+        self._following = asyncio.create_task(self._follow(), name="agents table")
+        try:
+            await self.barrier(START_LIMIT_S)
+        except TransientError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop following. Stopping twice does nothing."""
+        for task in (self._lookup, self._following):
+            if task is not None:
+                _ = task.cancel()
+                with suppress(asyncio.CancelledError, TransientError):
+                    await task
+        self._lookup = self._following = None
+        await self._reader.stop()
+
+    async def get(self, agent_id: str) -> Agent | None:
+        """Return the agent; None when no message about it was published before this call.
+
+        Raises:
+            TransientError: the id is not in memory and Kafka does not answer whether it exists.
+
+        """
+        found = self._agents.get(agent_id)
+        if found is not None:
+            return found
+        running = self._lookup
+        if running is not None and not running.done():
+            # That barrier's end may be older than this call: it does not count, but the next one follows it.
+            with suppress(TransientError):
+                await asyncio.shield(running)
+            found = self._agents.get(agent_id)
+        if found is None:
+            await self._look_again()
+        return self._agents.get(agent_id)
+
+    def all(self) -> tuple[Agent, ...]:
+        """Return every agent in memory, by id."""
+        return tuple(self._agents[agent_id] for agent_id in sorted(self._agents))
+
+    async def barrier(self, deadline_s: float) -> None:
+        """Return when everything that was published before this call is in memory.
+
+        Raises:
+            TransientError: not within `deadline_s`.
+
+        """
+        try:
+            async with asyncio.timeout(deadline_s):
+                ends = await self._reader.end_offsets()
+                async with self._progress:
+                    while not await self._reader.has_read(ends):
+                        _ = await self._progress.wait()
+        except TimeoutError as error:
+            message = f"the agents topic was not read to its end within {deadline_s} s: is the broker up?"
+            raise TransientError(message) from error
+
+    async def _look_again(self) -> None:
+        # Whoever comes while the next barrier waits for its turn shares it: it asks for the end later.
+        if self._lookup is None or self._lookup.done():
+            self._lookup = asyncio.create_task(self._barrier_in_turn(), name="agents look-up")
+        await asyncio.shield(self._lookup)
+
+    async def _barrier_in_turn(self) -> None:
+        await asyncio.sleep(max(0.0, self._last_lookup + BARRIER_EVERY_S - monotonic()))
+        self._last_lookup = monotonic()
+        await self.barrier(LOOKUP_LIMIT_S)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                messages = await self._reader.read(timeout_s=_READ_TIMEOUT_S)
+            except TransientError as error:
+                _log.warning("agents topic cannot be read, trying again", error=error.message)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            async with self._progress:
+                for message in messages:
+                    self._apply(message)
+                self._progress.notify_all()
+
+    def _apply(self, message: Message) -> None:
+        if message.value is None:
+            _ = self._agents.pop((message.key or b"").decode(errors="replace"), None)
+            return
+        try:
+            record = self._codec.decode(AGENTS, message.value)
+        except PoisonError as error:
+            # The agents sink keeps it as a dead letter; an older version of the agent stays in force.
+            _log.warning("agent ignored", offset=message.offset, code=error.code, error=error.message)
+            return
+        if isinstance(record, Agent):
+            self._agents[record.id] = record
