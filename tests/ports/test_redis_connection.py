@@ -14,6 +14,7 @@ from stores.redis.contexts import Contexts, Stored
 from stores.redis.feed import Feed
 from stores.redis.journal import Claimed, Journal
 from stores.redis.link import Call, Link
+from stores.redis.scripts import CONTEXT_LOAD, CONTEXT_STORE
 from stores.redis.timers import Timers
 from tests.ports.redis_server import RedisServer
 
@@ -120,9 +121,12 @@ async def test_a_caller_that_left_does_not_shift_the_replies(connection: RedisCo
     assert await echo(b"after") == b"after"
 
 
-async def test_scripts_that_were_flushed_are_loaded_again(connection: RedisConnection) -> None:
+async def test_scripts_that_were_flushed_are_loaded_again(redis_server: RedisServer) -> None:
+    connection = await redis_server.connect(f"{uuid.uuid4()}:", connections=1)
     await connection.command(b"SCRIPT", b"FLUSH")
     await asyncio.gather(*(begin(connection, f"s{number}") for number in range(20)))
+    assert await connection.command(b"SCRIPT", b"EXISTS", CONTEXT_LOAD.sha, CONTEXT_STORE.sha) == [1, 1]
+    await connection.stop()
 
 
 async def test_hundreds_of_sessions_step_at_once(connection: RedisConnection) -> None:
@@ -286,3 +290,49 @@ async def test_a_stopped_connection_refuses_commands(own_server: RedisServer) ->
     await connection.stop()
     with pytest.raises(TransientError, match="not open"):
         await connection.command(b"PING")
+
+
+async def test_more_waiting_readers_than_connections_are_told_so(redis_server: RedisServer) -> None:
+    settings = redis_server.settings(f"{uuid.uuid4()}:", command_timeout_s=0.3)
+    connection = RedisConnection(settings.model_copy(update={"blocking_connections": 1}))
+    await connection.start(4)
+    feed = Feed(connection)
+    first = asyncio.create_task(feed.read(P, "s", block_ms=20_000))
+    await asyncio.sleep(0.1)
+    with pytest.raises(TransientError, match="MAESTRO_REDIS_BLOCKING_CONNECTIONS"):
+        await feed.read(P, "s", block_ms=20_000)
+    await connection.stop()
+    with pytest.raises(TransientError):
+        await first
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not Redis"),
+        (b"-LOADING the dataset\r\n", "LOADING"),
+        (b"", "reached"),
+    ],
+)
+async def test_a_server_that_cannot_serve_is_waited_for_up_to_a_limit(
+    redis_server: RedisServer, answer: bytes, reason: str
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(answer * data.count(b"*"))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = redis_server.settings("p:").model_copy(
+            update={
+                "redis_url": SecretStr(f"redis://127.0.0.1:{port}"),
+                "start_timeout_s": 0.3,
+                "connect_timeout_s": 0.2,
+            }
+        )
+        connection = RedisConnection(settings)
+        async with asyncio.timeout(DEADLINE_S):
+            with pytest.raises(TransientError, match=reason):
+                await connection.start(4)
+        await connection.stop()
