@@ -13,7 +13,7 @@ from stores.postgres.statements import statements
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a session's log stands in the record. An unknown session has fence 0, sequence 0, an empty hash."""
+    """Where a session's log stands in the record. Unknown: fence 0, sequence 0, empty hash."""
 
     fence: int
     """The term in force: offset + 1 of the accepted fence, 0 before any."""

@@ -1,0 +1,146 @@
+"""What a sink needs of the bus and of its store."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bus.message import Message, Place
+from schemas.lists import DeadLetterReason
+from schemas.topics import TopicSpec
+
+Row = dict[str, Any]
+"""A record's fields: uuids as text, instants as integer microseconds, JSON as text."""
+
+
+class Source(Protocol):
+    """A member of a consumer group that asks its owner where to go on, never the group."""
+
+    @property
+    def generation(self) -> int:
+        """Number of assignments so far: what was ours in an earlier one may be another's by now."""
+        ...
+
+    async def start(self) -> None:
+        """Join the group."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave the group."""
+        ...
+
+    async def get_batch(self, *, max_records: int, timeout_s: float) -> Mapping[Place, Sequence[Message]]:
+        """Return what is there, in offset order within a place; empty after `timeout_s` without a message.
+
+        After an assignment the owner is asked first where to go on; what that raises is raised here.
+        """
+        ...
+
+    def pause(self, places: Iterable[Place]) -> None:
+        """Return no messages of these places; membership stays."""
+        ...
+
+    def resume(self, places: Iterable[Place]) -> None:
+        """Return them again."""
+        ...
+
+    def assigned(self) -> None:
+        """Read nothing more until the owner was asked again where to go on, as after an assignment."""
+        ...
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Tell the group's watchers the next offsets; positions do not depend on it."""
+        ...
+
+
+class Decoder(Protocol):
+    """Bytes to rows."""
+
+    def decode_plain(self, spec: TopicSpec, value: bytes | None) -> Row:
+        """Return the fields of a value.
+
+        Raises:
+            PoisonError: the bytes are no record of this topic.
+
+        """
+        ...
+
+
+class DeadLetterBox(Protocol):
+    """Where messages go that cannot be processed."""
+
+    async def put(
+        self,
+        *,
+        topic: str,
+        partition: int,
+        offset: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        reason: DeadLetterReason,
+        message: str,
+        stage: str,
+    ) -> None:
+        """Keep the message with the reason; returns when the broker has it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One decoded message on its way into the store."""
+
+    message: Message
+    row: Row | None
+    """None for a tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How far a batch moves a partition: from the offset that must be stored now to the next one."""
+
+    partition: int
+    first: int
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that cannot be kept, and why."""
+
+    message: Message
+    reason: DeadLetterReason
+    sentence: str
+
+
+OnRefused = Callable[[Sequence[Refused]], Awaitable[None]]
+
+
+class Store(Protocol):
+    """Where one sink's rows and offsets are kept, together."""
+
+    async def begin(self, places: Sequence[Place]) -> dict[Place, int]:
+        """Return the next offset of each partition.
+
+        Raises:
+            TransientError: the store cannot answer now.
+
+        """
+        ...
+
+    async def write(
+        self, spec: TopicSpec, topic: str, entries: Sequence[Entry], moves: Sequence[Move], refuse: OnRefused
+    ) -> None:
+        """Write the rows of one topic and move its offsets, both or neither.
+
+        Rows that the store refuses are given to `refuse` before the commit; if that fails, nothing is.
+
+        Raises:
+            OvertakenError: a partition does not stand at `first`: somebody else moved it.
+            TransientError: the store cannot answer now.
+
+        """
+        ...
+
+    async def keep_up(self) -> None:
+        """Do what has to be done ahead of time: at the start and several times a day."""
+        ...

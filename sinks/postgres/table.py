@@ -1,0 +1,70 @@
+"""A table as a sink sees it: columns, which row of a key wins, and one INSERT for any number of rows."""
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+
+from sinks.batch import Rule
+
+
+class Kind(Enum):
+    """How values travel: the array's element type, and the expression that makes the column of `x`."""
+
+    UUID = ("uuid", "{x}")
+    TEXT = ("text", "{x}")
+    INTEGER = ("integer", "{x}")
+    BIGINT = ("bigint", "{x}")
+    BOOLEAN = ("boolean", "{x}")
+    DOUBLE = ("double precision", "{x}")
+    INSTANT = ("bigint", "timestamptz 'epoch' + {x} * interval '1 microsecond'")
+    JSON = ("text", "{x}::json")
+    """Kept to the byte."""
+    JSONB = ("text", "{x}::jsonb")
+    """Kept by meaning, for queries."""
+
+
+def columns(text: str) -> dict[str, Kind]:
+    """Return the columns that `name:kind name:kind …` says, in order."""
+    pairs = (pair.split(":") for pair in text.split())
+    return {name: Kind[kind.upper()] for name, kind in pairs}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table that takes the records of one topic, column by column."""
+
+    name: str
+    columns: dict[str, Kind]
+    rule: Rule
+    version: tuple[str, str] | None = None
+    """The two columns that order the rows of a key, for the rule GREATEST."""
+    session: str | None = "session_id"
+    """The column that names the session, so that rows of erased ones are left out."""
+    key: str = "id"
+
+    @cached_property
+    def insert(self) -> str:
+        """The statement; its arguments are one array per column, in order."""
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        made = ",\n    ".join(kind.value[1].format(x=f'n."{name}"') for name, kind in self.columns.items())
+        arrays = ", ".join(f"${n}::{kind.value[0]}[]" for n, kind in enumerate(self.columns.values(), 1))
+        parts = [
+            f"insert into {self.name} as t ({names})",
+            f"select\n    {made}",
+            f"from unnest({arrays}) as n ({names})",
+        ]
+        if self.session is not None:
+            erased = f'select from erased_sessions as e where e.session_id = n."{self.session}"'
+            parts.append(f"where not exists ({erased})")
+        return "\n".join([*parts, self._conflict()])
+
+    def _conflict(self) -> str:
+        if self.rule is Rule.FIRST:
+            return "on conflict do nothing"
+        others = (name for name in self.columns if name != self.key)
+        changes = ",\n    ".join(f'"{name}" = excluded."{name}"' for name in others)
+        update = f"on conflict ({self.key}) do update set\n    {changes}"
+        if self.version is None:
+            return update
+        first, second = self.version
+        return f"{update}\nwhere (t.{first}, t.{second}) < (excluded.{first}, excluded.{second})"

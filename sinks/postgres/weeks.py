@@ -1,0 +1,25 @@
+"""The weekly partitions of the log: which ones a batch needs, which ones are made ahead. Pure."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+
+_WEEK = timedelta(days=7)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def week_of(micros: int) -> date:
+    """Return the monday (UTC) of the week of an instant in microseconds since 1970."""
+    day = (_EPOCH + timedelta(microseconds=micros)).date()
+    return day - timedelta(days=day.weekday())
+
+
+def weeks_of(instants: Iterable[int]) -> frozenset[date]:
+    """Return the mondays of all weeks that the instants fall into."""
+    return frozenset(week_of(micros) for micros in instants)
+
+
+def weeks_ahead(now: datetime, count: int) -> frozenset[date]:
+    """Return the mondays of this week and of the `count` following ones."""
+    today = now.astimezone(UTC).date()
+    monday = today - timedelta(days=today.weekday())
+    return frozenset(monday + _WEEK * n for n in range(count + 1))

@@ -1,0 +1,231 @@
+"""The sink process: one group member that keeps every recorded topic in the store, until a signal."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterable, Mapping
+
+from bus.message import Place
+from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
+from schemas.topics import TopicSpec
+from sinks.health import Health, Verdict
+from sinks.lane import Lane
+from sinks.ports import DeadLetterBox, Decoder, Source, Store
+from sinks.refusals import Refusals
+from sinks.rejects import Rejects
+from sinks.settings import SinkSettings
+from telemetry.logs import logger
+
+_log = logger(__name__)
+
+_FETCH_RECORDS = 5000
+_FETCH_WAIT_S = 0.5
+_COMMIT_EVERY_S = 1.0
+"""Only for those who watch the group's lag."""
+_KEEP_UP_EVERY_S = 6 * 3600.0
+_OVERTAKEN_PAUSE_S = 1.0
+"""Long enough for a process that was frozen to learn from its heartbeat that it lost its partitions."""
+_OVERTAKEN_LIMIT = 10
+_OVERTAKEN_WINDOW_S = 120.0
+"""More often within this time, and somebody else writes under our name for good: stop and say so."""
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class SinkProcess:
+    """Reads topics (full name → specification) as one member of a group and writes them to the store.
+
+    `connect` it with the source before `run`: the source asks `on_assigned` where to go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        topics: Mapping[str, TopicSpec],
+        settings: SinkSettings,
+        store: Store,
+        decoder: Decoder,
+        dead_letters: DeadLetterBox,
+    ) -> None:
+        self.health = Health()
+        self._settings = settings
+        self._store = store
+        self._source: Source | None = None
+        self._stop = asyncio.Event()
+        self._overtakings = Refusals(_OVERTAKEN_LIMIT, _OVERTAKEN_WINDOW_S)
+        self._is_overtaken = False
+        self._is_source_away = False
+        self._paused: set[Place] = set()
+        rejects = Rejects(
+            dead_letters, topics, limit=settings.refused_limit, window_s=settings.refused_window_s
+        )
+        self._lanes = {
+            topic: Lane(
+                spec,
+                topic,
+                settings=settings,
+                store=store,
+                decoder=decoder,
+                refuse=rejects.refuse,
+                generation=lambda: self._reader.generation,
+                overtaken=self._overtaken,
+            )
+            for topic, spec in topics.items()
+        }
+
+    def connect(self, source: Source) -> None:
+        """Give it its group member."""
+        self._source = source
+
+    async def on_assigned(self, places: frozenset[Place]) -> Mapping[Place, int]:
+        """Drop what was buffered, let transactions in flight end, and return where the store stands.
+
+        Raises:
+            TransientError: the store cannot answer now; asked again, it may.
+
+        """
+        generation = self._reader.generation
+        for lane in self._lanes.values():
+            lane.drop()
+        for lane in self._lanes.values():
+            await lane.settle(self._settings.drain_limit_s)
+        await self._respect_overtaking()
+        positions = await self._store.begin(sorted(places))
+        for (topic, partition), position in positions.items():
+            self._lanes[topic].claim(partition, position, generation)
+        _log.info("assigned", partitions=len(places))
+        return positions
+
+    async def _respect_overtaking(self) -> None:
+        if self._overtakings.is_too_much:
+            message = (
+                "another process keeps moving this sink's offsets: give each sink its own consumer group and name, "
+                "and stop the one that does not belong here"
+            )
+            raise FatalError(message, code=ErrorCode.FENCED)
+        if self._is_overtaken:
+            await asyncio.sleep(_OVERTAKEN_PAUSE_S)
+            self._is_overtaken = False
+
+    def stop(self) -> None:
+        """End `run`: transactions in flight finish, the rest is read again by whoever is next."""
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Record until SIGTERM, SIGINT, `stop` or a failure; return the exit code: 1 after a failure, else 0."""
+        code = 0
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self.stop)
+        try:
+            await self._record()
+        except* MaestroError as errors:
+            reason = _first(errors).message
+            self.health.fail(reason)
+            _log.error("the sink stops", reason=reason)
+            code = 1
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+        return code
+
+    @property
+    def _reader(self) -> Source:
+        if self._source is None:
+            message = "the sink has no source: connect one before it runs"
+            raise FatalError(message)
+        return self._source
+
+    async def _record(self) -> None:
+        await self._first_keep_up()
+        source = self._reader
+        await source.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                workers = [group.create_task(lane.run()) for lane in self._lanes.values()]
+                workers += [group.create_task(self._keep_up()), group.create_task(self._read())]
+                await self._stop.wait()
+                workers.pop().cancel()
+                for lane in self._lanes.values():
+                    await lane.settle(self._settings.drain_limit_s)
+                for worker in workers:
+                    worker.cancel()
+        finally:
+            await source.stop()
+
+    async def _read(self) -> None:
+        next_commit_s = time.monotonic() + _COMMIT_EVERY_S
+        while True:
+            try:
+                batch = await self._reader.get_batch(max_records=_FETCH_RECORDS, timeout_s=_FETCH_WAIT_S)
+                self._is_source_away = False
+                for (topic, _), messages in batch.items():
+                    self._lanes[topic].put(messages)
+                self._throttle()
+                if time.monotonic() >= next_commit_s:
+                    await self._commit()
+                    next_commit_s = time.monotonic() + _COMMIT_EVERY_S
+            except TransientError as error:
+                if not self._is_source_away:
+                    _log.warning("cannot read now, trying again", error=error.message)
+                self._is_source_away = True
+                await asyncio.sleep(self._settings.retry_first_s)
+            self.health.beat(self._readiness())
+
+    def _throttle(self) -> None:
+        # Postgres away or slow: fetching pauses topic by topic, membership stays.
+        for lane in self._lanes.values():
+            places = lane.positions.keys()
+            if lane.is_full and not places <= self._paused:
+                self._reader.pause(places)
+                self._paused |= places
+            elif lane.is_half_empty and (
+                paused := {place for place in self._paused if place[0] == lane.topic}
+            ):
+                self._reader.resume(paused)
+                self._paused -= paused
+
+    async def _commit(self) -> None:
+        offsets = {place: at for lane in self._lanes.values() for place, at in lane.positions.items()}
+        if offsets:
+            await self._reader.commit(offsets)
+
+    def _overtaken(self, reason: str) -> None:
+        self._is_overtaken = True
+        self._overtakings = self._overtakings.adding(1, now_s=time.monotonic())
+        _log.warning("another process was first: all partitions start again", reason=reason)
+        self._reader.assigned()
+
+    def _readiness(self) -> Verdict:
+        away = sorted(lane.topic for lane in self._lanes.values() if lane.is_store_away)
+        if away:
+            return Verdict(ok=False, reason=f"the store is away; waiting with {', '.join(away)}")
+        if self._is_source_away:
+            return Verdict(ok=False, reason="Kafka or the store does not answer")
+        if not any(lane.positions for lane in self._lanes.values()):
+            return Verdict(ok=False, reason="no partition is assigned yet")
+        return Verdict(ok=True)
+
+    async def _first_keep_up(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await self._store.keep_up()
+            except TransientError as error:
+                self.health.beat(Verdict(ok=False, reason=error.message))
+                await asyncio.sleep(self._settings.retry_first_s)
+            else:
+                return
+
+    async def _keep_up(self) -> None:
+        while True:
+            await asyncio.sleep(_KEEP_UP_EVERY_S)
+            await self._first_keep_up()
+
+
+def topics_of(specs: Iterable[TopicSpec], prefix: str) -> dict[str, TopicSpec]:
+    """Return the full names of topics with their specifications."""
+    return {f"{prefix}{spec.name}": spec for spec in specs}
+
+
+def _first(errors: BaseExceptionGroup[MaestroError]) -> MaestroError:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
