@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,15 @@ from tests.ports.redis_sides import FakeSide, RealSide, RedisSide
 async def redis_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RedisServer]:
     """A server that tests flush, but do not stop."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
+    """A server that the test may kill."""
+    server = RedisServer(tmp_path)
     await server.start()
     yield server
     await server.stop()

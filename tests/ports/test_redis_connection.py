@@ -1,4 +1,4 @@
-"""The door to a real Redis: coalescing, isolation of errors, losses, restarts, failovers, refusals."""
+"""The door to a real Redis: coalescing, isolation of errors, losses, refusals."""
 
 import asyncio
 import uuid
@@ -12,24 +12,10 @@ from schemas.errors import ErrorCode, FatalError, TransientError
 from stores.redis.connection import RedisConnection
 from stores.redis.contexts import Contexts, Stored
 from stores.redis.feed import Feed
-from stores.redis.journal import Claimed, Journal
 from stores.redis.link import Call, Link
 from stores.redis.scripts import CONTEXT_LOAD, CONTEXT_STORE
-from stores.redis.timers import Timers
+from tests.ports.redis_clients import DEADLINE_S, P, begin, connected, reconnected
 from tests.ports.redis_server import RedisServer
-
-P = 1
-VALUE = Stored(b"context", b"outbox", 1, 1)
-DEADLINE_S = 20
-
-
-@pytest.fixture
-async def own_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
-    """A server that the test may kill."""
-    server = RedisServer(tmp_path)
-    await server.start()
-    yield server
-    await server.stop()
 
 
 @pytest.fixture
@@ -38,33 +24,6 @@ async def connection(redis_server: RedisServer) -> AsyncIterator[RedisConnection
     started = await redis_server.connect(f"{uuid.uuid4()}:")
     yield started
     await started.stop()
-
-
-async def connected(server: RedisServer) -> RedisConnection:
-    return await server.connect(f"{uuid.uuid4()}:")
-
-
-async def begin(connection: RedisConnection, session_id: str) -> str:
-    """Store a context and return its epoch."""
-    contexts = Contexts(connection)
-    loaded = await contexts.load(P, session_id, leave_token=True)
-    assert loaded.token is not None
-    assert await contexts.store(
-        P, session_id, epoch=loaded.epoch.id, expected=loaded.token, new=VALUE, ttl_s=600
-    )
-    return loaded.epoch.id
-
-
-async def reconnected(connection: RedisConnection) -> None:
-    """Wait until a command goes through again."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                await connection.command(b"PING")
-            except TransientError:
-                await asyncio.sleep(0.02)
-            else:
-                return
 
 
 async def test_commands_of_one_turn_go_out_as_one_pipeline(
@@ -148,61 +107,6 @@ async def test_hundreds_of_sessions_step_at_once(connection: RedisConnection) ->
         return 1
 
     assert sum(await asyncio.gather(*(ten_steps(f"s{number}") for number in range(400)))) == 400
-
-
-async def test_a_restart_ends_the_epoch_of_every_partition(own_server: RedisServer) -> None:
-    connection = await connected(own_server)
-    contexts, timers, journal = Contexts(connection), Timers(connection), Journal(connection)
-    before = await begin(connection, "s")
-    await journal.complete(P, "step", "a", b"value", 600_000)
-    await timers.mark_armed(P, before)
-    old = [await timers.epoch(partition) for partition in range(4)]
-    await own_server.kill()
-    await own_server.start()
-    await reconnected(connection)
-    kept = connection.keys.context(P, "s")
-    assert (
-        await connection.command(b"EXISTS", kept) == 1
-    )  # the data came back, and count as absent all the same
-    loaded = await contexts.load(P, "s", leave_token=True)
-    assert loaded.stored is None
-    assert loaded.epoch.id != before
-    assert loaded.epoch.born_ms >= old[P].born_ms
-    assert not await contexts.store(P, "s", epoch=before, expected=(1, 1), new=VALUE, ttl_s=600)
-    assert isinstance(await journal.claim(P, "step", "b", 1_000), Claimed)
-    assert not await timers.is_armed(P)
-    new = [await timers.epoch(partition) for partition in range(4)]
-    assert not {epoch.id for epoch in new} & {epoch.id for epoch in old}
-    await connection.stop()
-
-
-async def test_an_epoch_holds_while_the_server_runs(own_server: RedisServer) -> None:
-    first = await own_server.connect("shared:")
-    epoch = await begin(first, "s")
-    await first.stop()
-    second = await own_server.connect("shared:")
-    loaded = await Contexts(second).load(P, "s", leave_token=True)
-    assert (loaded.epoch.id, loaded.stored) == (epoch, VALUE)
-    await second.stop()
-
-
-async def test_a_failover_to_an_older_state_makes_all_of_it_absent(own_server: RedisServer) -> None:
-    connection = await connected(own_server)
-    contexts = Contexts(connection)
-    epoch = await begin(connection, "s")
-    await asyncio.sleep(0.1)
-    own_server.dump()
-    newer = Stored(b"newer", b"", 1, 2)
-    assert await contexts.store(P, "s", epoch=epoch, expected=(1, 1), new=newer, ttl_s=600)
-    await own_server.fail_over()
-    await reconnected(connection)
-    # The older state holds a context and its marker: but for the run id it would be believed.
-    assert await connection.command(b"EXISTS", connection.keys.context(P, "s")) == 1
-    assert not await contexts.store(P, "s", epoch=epoch, expected=(1, 1), new=newer, ttl_s=600)
-    loaded = await contexts.load(P, "s", leave_token=True)
-    assert loaded.stored is None
-    assert loaded.epoch.id != epoch
-    await connection.stop()
 
 
 async def test_a_loss_fails_what_is_in_flight_and_the_rest_goes_on(own_server: RedisServer) -> None:
