@@ -217,5 +217,3 @@ def from_bytes(data: bytes) -> Context:
         message = f"the stored context has format {context.format}, this version reads {FORMAT}"
         raise PoisonError(message, code=ErrorCode.UNDECODABLE)
     return context
-
-

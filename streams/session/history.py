@@ -30,9 +30,7 @@ def condense(messages: Sequence[Message], summary: str, rules: Rules) -> Context
         total -= sum(message.size for message in exchange)
         dropped_through = exchange[-1].order
         summary = _with_line(summary, exchange, rules)
-    short = tuple(
-        message.order for message in _to_shorten(newest, total - rules.max_history_bytes, first=1)
-    )
+    short = tuple(message.order for message in _to_shorten(newest, total - rules.max_history_bytes, first=1))
     total -= sum(message.size - shortened(message).size for message in newest if message.order in short)
     if total <= rules.max_history_bytes:
         return ContextSummarized(dropped_through=dropped_through, summary=summary, shortened=short)

@@ -54,9 +54,7 @@ def chain(
     return context, tuple(entries)
 
 
-def task_logs(
-    after: Context, entries: tuple[LogEntry, ...], event: Event, *, term: int
-) -> TaskLogs:
+def task_logs(after: Context, entries: tuple[LogEntry, ...], event: Event, *, term: int) -> TaskLogs:
     """Return the record that carries one decision; `after` and `entries` come from `chain` with the same event and term."""
     return TaskLogs.model_construct(
         session_id=after.session_id,
@@ -161,4 +159,3 @@ def _entry(context: Context, draft: Draft, cause: Cause) -> LogEntry:
         previous_hash=context.hash,
         hash=digest,
     )
-

@@ -81,9 +81,7 @@ def reissue(context: Context) -> tuple[GenerationRequest | ToolCall, ...]:
     )
 
 
-def _request(
-    after: Context, payload: Payload | None, entry: LogEntry
-) -> GenerationRequest | ToolCall | None:
+def _request(after: Context, payload: Payload | None, entry: LogEntry) -> GenerationRequest | ToolCall | None:
     if after.run is None:
         return None
     match payload:

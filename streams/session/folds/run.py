@@ -38,9 +38,7 @@ _TASK_STATUS = {
 }
 
 
-def received(
-    context: Context, payload: MessageReceived, entry: LogEntry, cause: Cause
-) -> Context:
+def received(context: Context, payload: MessageReceived, entry: LogEntry, cause: Cause) -> Context:
     """Accept a message: its run stands in the queue until it is started."""
     queued = QueuedRun(
         id=_run_id(entry),
@@ -57,9 +55,7 @@ def received(
     )
 
 
-def rejected(
-    context: Context, payload: MessageRejected, entry: LogEntry, cause: Cause
-) -> Context:
+def rejected(context: Context, payload: MessageRejected, entry: LogEntry, cause: Cause) -> Context:
     """Refuse a message: its run ends before it began."""
     ended = EndedRun(
         id=_run_id(entry),
@@ -73,9 +69,7 @@ def rejected(
         error_code=payload.error_code,
         error_message=payload.error_message,
     )
-    return replace(
-        _known(context, ended.id, RunStatus.REJECTED), ended=(*context.ended, ended)
-    )
+    return replace(_known(context, ended.id, RunStatus.REJECTED), ended=(*context.ended, ended))
 
 
 def queued(context: Context, payload: RunQueued, entry: LogEntry, _cause: Cause) -> Context:
@@ -118,9 +112,7 @@ def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause
     )
 
 
-def completed(
-    context: Context, payload: RunCompleted, _entry: LogEntry, _cause: Cause
-) -> Context:
+def completed(context: Context, payload: RunCompleted, _entry: LogEntry, _cause: Cause) -> Context:
     """End the active run with its answer."""
     run = active(context)
     answer = Message(
@@ -148,9 +140,7 @@ def failed(context: Context, payload: RunFailed, _entry: LogEntry, _cause: Cause
     return _close(context, ended)
 
 
-def cancelled(
-    context: Context, payload: RunCancelled, entry: LogEntry, _cause: Cause
-) -> Context:
+def cancelled(context: Context, payload: RunCancelled, entry: LogEntry, _cause: Cause) -> Context:
     """End a run, active or waiting, because somebody said so."""
     run = context.run
     if run is None or run.id != entry.run_id:
@@ -163,9 +153,7 @@ def cancelled(
     return _close(context, ended)
 
 
-def rolled_back(
-    context: Context, _payload: Payload, entry: LogEntry, _cause: Cause
-) -> Context:
+def rolled_back(context: Context, _payload: Payload, entry: LogEntry, _cause: Cause) -> Context:
     """Forget what a run said; the log keeps it."""
     return replace(
         context,
@@ -185,9 +173,7 @@ def said(context: Context, message: Message) -> Context:
     )
 
 
-def _ended(
-    context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reason: StopReason
-) -> EndedRun:
+def _ended(context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reason: StopReason) -> EndedRun:
     ended = EndedRun(
         id=run.id,
         message_id=run.message_id,

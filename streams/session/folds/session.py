@@ -28,9 +28,7 @@ def resumed(context: Context, _payload: Payload, _entry: LogEntry, _cause: Cause
     return replace(context, status=SessionStatus.ACTIVE)
 
 
-def configured(
-    context: Context, payload: SessionConfigured, _entry: LogEntry, _cause: Cause
-) -> Context:
+def configured(context: Context, payload: SessionConfigured, _entry: LogEntry, _cause: Cause) -> Context:
     """Change the values that are given."""
     return replace(
         context,
@@ -56,9 +54,7 @@ def unarchived(context: Context, _payload: Payload, _entry: LogEntry, _cause: Ca
     return replace(context, archived=False)
 
 
-def summarized(
-    context: Context, payload: ContextSummarized, _entry: LogEntry, _cause: Cause
-) -> Context:
+def summarized(context: Context, payload: ContextSummarized, _entry: LogEntry, _cause: Cause) -> Context:
     """Let the summary stand for the oldest messages, and keep only the beginnings of some."""
     return replace(
         context,

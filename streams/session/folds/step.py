@@ -38,15 +38,13 @@ def generation_requested(
     return _waiting(replace(context, run=replace(run, next_index=payload.index + 1)), step)
 
 
-def generation_ended(
-    context: Context, payload: GenerationEnded, _entry: LogEntry, _cause: Cause
-) -> Context:
+def generation_ended(context: Context, payload: GenerationEnded, _entry: LogEntry, _cause: Cause) -> Context:
     """Stop waiting for a model, and count what it used."""
     run = active(context)
     return replace(
         _answered(context, payload.generation_id),
-        run=replace(run, usage=_with_generation(run.usage, payload)),
-        spent=_with_generation(context.spent, payload),
+        run=replace(run, usage=with_generation(run.usage, payload)),
+        spent=with_generation(context.spent, payload),
     )
 
 
@@ -65,9 +63,7 @@ def thought(context: Context, payload: Thought, _entry: LogEntry, _cause: Cause)
     return replace(said(context, message), run=replace(run, batch=batch))
 
 
-def tool_called(
-    context: Context, payload: ToolCalled, entry: LogEntry, cause: Cause
-) -> Context:
+def tool_called(context: Context, payload: ToolCalled, entry: LogEntry, cause: Cause) -> Context:
     """Wait for a tool."""
     run = active(context)
     step = Pending(
@@ -84,12 +80,12 @@ def tool_called(
         arguments=payload.arguments,
         provider_call_id=payload.provider_call_id,
     )
-    return _waiting(replace(context, run=replace(run, usage=_with_call(run.usage)), spent=_with_call(context.spent)), step)
+    return _waiting(
+        replace(context, run=replace(run, usage=_with_call(run.usage)), spent=_with_call(context.spent)), step
+    )
 
 
-def tool_ended(
-    context: Context, payload: ToolEnded, entry: LogEntry, _cause: Cause
-) -> Context:
+def tool_ended(context: Context, payload: ToolEnded, entry: LogEntry, _cause: Cause) -> Context:
     """Stop waiting for a tool, and keep what the model shall read."""
     run = active(context)
     message = Message(
@@ -106,16 +102,12 @@ def tool_ended(
     return replace(answered, run=replace(run, sql_query=payload.sql_query))
 
 
-def observed(
-    context: Context, payload: Observation, _entry: LogEntry, _cause: Cause
-) -> Context:
+def observed(context: Context, payload: Observation, _entry: LogEntry, _cause: Cause) -> Context:
     """Count the remark: it has a place in the conversation, but prompts carry the results themselves."""
     return replace(context, total_messages=payload.order)
 
 
-def result_ignored(
-    context: Context, payload: ResultIgnored, _entry: LogEntry, _cause: Cause
-) -> Context:
+def result_ignored(context: Context, payload: ResultIgnored, _entry: LogEntry, _cause: Cause) -> Context:
     """Forget a step that was abandoned: it has answered now, and is ignored once."""
     return replace(
         context, abandoned=tuple(step_id for step_id in context.abandoned if step_id != payload.step_id)
@@ -132,12 +124,11 @@ def _waiting(context: Context, step: Pending) -> Context:
 
 
 def _answered(context: Context, step_id: str) -> Context:
-    return replace(
-        context, pending=tuple(step for step in context.pending if step.step_id != step_id)
-    )
+    return replace(context, pending=tuple(step for step in context.pending if step.step_id != step_id))
 
 
-def _with_generation(usage: Usage, payload: GenerationEnded) -> Usage:
+def with_generation(usage: Usage, payload: GenerationEnded) -> Usage:
+    """Return `usage` with one more model call."""
     cost = usage.cost
     if payload.cost is not None:
         cost = payload.cost if cost is None else cost + payload.cost

@@ -1,0 +1,107 @@
+"""A tool has answered: keep its result, and go on when it was the last of its generation."""
+
+from typing import Any
+
+import orjson
+from msgspec.structs import replace
+
+from schemas.errors import ErrorCode
+from schemas.lists import Action, StopReason, ToolOutcome
+from schemas.records import ToolResult
+from streams.session.context import ActiveRun, Message, Pending, StepKind
+from streams.session.decide.batch import conclude_batch
+from streams.session.decide.decision import Decision
+from streams.session.decide.late import ignore_late
+from streams.session.payloads import ToolEnded
+from streams.session.rules import Rules
+from streams.session.sizes import cut
+
+SQL_TOOL = "sql_query"
+SQL_ARGUMENTS = ("query", "sql")
+"""Names under which the tool takes its statement."""
+
+ERROR_BYTES = 4_096
+
+
+def decide_tool_result(decision: Decision, result: ToolResult) -> None:
+    """Draft what a tool's outcome makes happen."""
+    run = decision.context.run
+    step = decision.context.awaits(result.tool_call_id)
+    if run is None or step is None or step.kind is not StepKind.TOOL:
+        ignore_late(decision, result.tool_call_id, StepKind.TOOL, result.run_id)
+        return
+    text = _text(result, run, decision.rules)
+    sql_query = _sql_query(step, result)
+    decision.log(
+        _action_of(result),
+        ToolEnded(
+            outcome=result.outcome,
+            order=decision.next_order(),
+            text=text,
+            latency_ms=result.latency_ms,
+            error_code=None if result.error_code is None else cut(result.error_code, 200),
+            error_message=None if result.error_message is None else cut(result.error_message, ERROR_BYTES),
+            sql_query=sql_query,
+        ),
+        run_id=run.id,
+        tool_name=step.name,
+        tool_call_id=step.step_id,
+        success=result.outcome is ToolOutcome.SUCCEEDED,
+    )
+    if result.outcome is ToolOutcome.OUTCOME_UNKNOWN:
+        message = f"nobody knows whether tool {step.name} did its work; look there before you ask again"
+        decision.fail(run, StopReason.TOOL_OUTCOME_UNKNOWN, ErrorCode.TOOL_OUTCOME_UNKNOWN, message)
+        return
+    if any(other.step_id != step.step_id for other in decision.context.pending):
+        return
+    _conclude(decision, replace(run, sql_query=sql_query or run.sql_query), step, text)
+
+
+def _conclude(decision: Decision, run: ActiveRun, step: Pending, text: str) -> None:
+    asked = _asking(decision, step)
+    texts = {
+        message.tool_call_id: message.content
+        for message in decision.context.messages
+        if message.tool_call_id is not None
+    }
+    texts[step.step_id] = text
+    conclude_batch(decision, run, asked.calls, texts, from_order=asked.order)
+
+
+def _asking(decision: Decision, step: Pending) -> Message:
+    return next(
+        message
+        for message in reversed(decision.context.messages)
+        if any(call.id == step.step_id for call in message.calls)
+    )
+
+
+def _action_of(result: ToolResult) -> Action:
+    match result.outcome:
+        case ToolOutcome.SUCCEEDED:
+            return Action.TOOL_SUCCEEDED
+        case ToolOutcome.OUTCOME_UNKNOWN:
+            return Action.TOOL_OUTCOME_UNKNOWN
+        case _:
+            return Action.TOOL_FAILED
+
+
+def _text(result: ToolResult, run: ActiveRun, rules: Rules) -> str:
+    """Return what the model reads. A batch shares its bytes: many results are cut more than one."""
+    limit = min(rules.max_result_bytes, rules.max_batch_bytes // max(1, len(run.batch)))
+    if result.outcome is ToolOutcome.SUCCEEDED:
+        value: object = orjson.loads(result.result)
+        return cut(value if isinstance(value, str) else result.result, limit)
+    code = result.error_code or result.outcome.value
+    return cut(f"Error ({code}): {result.error_message or 'the tool said nothing'}", limit)
+
+
+def _sql_query(step: Pending, result: ToolResult) -> str | None:
+    if step.name != SQL_TOOL or result.outcome is not ToolOutcome.SUCCEEDED:
+        return None
+    arguments: Any = orjson.loads(step.arguments or "{}")
+    if not isinstance(arguments, dict):
+        return None
+    values: dict[str, object] = arguments
+    found = (values.get(name) for name in SQL_ARGUMENTS)
+    return next((value for value in found if isinstance(value, str)), None)

@@ -1,0 +1,264 @@
+"""A session driven through the pure core, with everything checked that must hold after every decision."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import orjson
+
+from schemas import ids
+from schemas.lists import (
+    BusyPolicy,
+    CommandKind,
+    GenerationStatus,
+    Purpose,
+    TimerKind,
+    ToolOutcome,
+)
+from schemas.records import (
+    Agent,
+    Generation,
+    GenerationRequest,
+    Record,
+    SessionCommand,
+    TaskLogs,
+    TimerFired,
+    ToolCall,
+    ToolResult,
+    UserMessage,
+)
+from schemas.topics import BY_RECORD, MAX_VALUE_BYTES
+from streams.session.applied import Applied, applied
+from streams.session.context import Context, empty, from_bytes, to_bytes
+from streams.session.decide import agent_wanted, decide
+from streams.session.event import Event, EventRecord
+from streams.session.log import chain, fold, task_logs, verify_chain
+from streams.session.project import project, reissue
+from streams.session.rules import Rules
+from streams.session.timers import timers_of
+
+SESSION = "0190aaaa-0000-7000-8000-000000000001"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+TIGHT = Rules(
+    default_agent_id="analyst",
+    max_content_bytes=2_000,
+    max_history_bytes=1_500,
+    max_run_bytes=900,
+    max_summary_bytes=700,
+    max_result_bytes=600,
+    max_batch_bytes=800,
+    max_answer_bytes=3_000,
+    max_tool_calls=4,
+    max_queued_runs=3,
+    max_queued_bytes=6_000,
+)
+
+
+def agent(agent_id: str = "analyst", *, user_id: str | None = None, **configuration: object) -> Agent:
+    """Return an active agent with two tools and a budget of four generations."""
+    values = {"tools": ["sql_query", "current_time"], "limits": {"generations": 4}} | configuration
+    return Agent(
+        id=agent_id,
+        name=agent_id,
+        configuration=orjson.dumps(values).decode(),
+        user_id=user_id,
+        created_at=START,
+        updated_at=START,
+    )
+
+
+@dataclass
+class Simulated:
+    """One session: events go in by `take`, decisions and outputs pile up."""
+
+    rules: Rules = TIGHT
+    agents: dict[str, Agent] = field(default_factory=lambda: {"analyst": agent()})
+    term: int = 7
+    context: Context = field(default_factory=lambda: empty(SESSION))
+    decisions: list[TaskLogs] = field(default_factory=list[TaskLogs])
+    outputs: list[Record] = field(default_factory=list[Record])
+    events: list[Event] = field(default_factory=list[Event])
+    now: datetime = START
+
+    def take(self, record: EventRecord) -> tuple[Record, ...]:
+        """Take one new input record; return what its decision publishes."""
+        self.now += timedelta(milliseconds=250)
+        offset = len(self.events)
+        event = Event(
+            id=getattr(record, "id", None) or ids.event_id("t", 3, offset),
+            topic=BY_RECORD[type(record)].name,
+            partition=3,
+            offset=offset,
+            at=self.now,
+            trace_id="0" * 31 + "1",
+            record=record,
+        )
+        self.events.append(event)
+        return self.step(event)
+
+    def step(self, event: Event) -> tuple[Record, ...]:
+        """Decide about an event as the shell does, and check the decision."""
+        if applied(self.context, event) is Applied.YES:
+            return ()
+        if applied(self.context, event) is Applied.ASK_RECORD and self._is_recorded(event):
+            return ()
+        before = self.context
+        wanted = agent_wanted(before, event, self.rules)
+        found = None if wanted is None else self.agents.get(wanted)
+        drafts = decide(before, event, found, self.rules)
+        if not drafts:
+            return ()
+        after, entries = chain(before, drafts, event, term=self.term)
+        again, same = chain(before, decide(before, event, found, self.rules), event, term=self.term)
+        assert same == entries
+        assert to_bytes(again) == to_bytes(after)
+        logs = task_logs(after, entries, event, term=self.term)
+        outputs = project(after, logs, 3)
+        self._check(after, logs, outputs)
+        self.context = after
+        self.decisions.append(logs)
+        self.outputs.extend(outputs)
+        return outputs
+
+    def _check(self, after: Context, logs: TaskLogs, outputs: Sequence[Record]) -> None:
+        data = to_bytes(after)
+        assert from_bytes(data) == after
+        assert to_bytes(from_bytes(data)) == data
+        assert project(from_bytes(data), logs, 3) == outputs
+        TaskLogs.model_validate(logs.model_dump())
+        assert len(logs.model_dump_json()) < MAX_VALUE_BYTES
+        for record in outputs:
+            # Built without validation: here each is validated.
+            assert type(record).model_validate(record.model_dump()) == record
+            assert len(record.model_dump_json()) < MAX_VALUE_BYTES
+
+    def _is_recorded(self, event: Event) -> bool:
+        run = ids.run_id(SESSION, event.id)
+        return any(entry.run_id == run for logs in self.decisions for entry in logs.entries)
+
+    def folded(self) -> Context:
+        """Return the fold of all logs, as the record would give them back."""
+        copies = [TaskLogs.model_validate_json(logs.model_dump_json()) for logs in self.decisions]
+        assert verify_chain(copies) is None
+        return fold(SESSION, copies)
+
+    def say(
+        self,
+        content: str,
+        *,
+        user_id: str = "alice",
+        agent_id: str | None = None,
+        on_busy: BusyPolicy | None = None,
+    ) -> tuple[Record, ...]:
+        """A user says something."""
+        return self.take(
+            UserMessage(
+                session_id=SESSION,
+                user_id=user_id,
+                content=content,
+                agent_id=agent_id,
+                on_busy=on_busy,
+                metadata='{"from":"test"}',
+            )
+        )
+
+    def command(
+        self, kind: CommandKind, *, run_id: str | None = None, user_id: str = "alice", payload: str | None = None
+    ) -> tuple[Record, ...]:
+        """Somebody commands something."""
+        return self.take(
+            SessionCommand(
+                session_id=SESSION, user_id=user_id, kind=kind, run_id=run_id, payload=payload
+            )
+        )
+
+    def answer(
+        self,
+        request: GenerationRequest,
+        text: str = "",
+        calls: Sequence[tuple[str, object]] = (),
+        *,
+        raw_calls: str | None = None,
+        error_code: str | None = None,
+    ) -> tuple[Record, ...]:
+        """The model answers `request`; `raw_calls` stands for the calls as nonsense would have them."""
+        asked = [{"id": f"p{n}", "name": name, "arguments": given} for n, (name, given) in enumerate(calls)]
+        return self.take(
+            Generation(
+                id=request.id,
+                task_id=request.task_id,
+                session_id=SESSION,
+                run_id=request.run_id,
+                user_id=request.user_id,
+                agent_id=request.agent_id,
+                generation_index=request.generation_index,
+                purpose=Purpose.ACT,
+                model_name="rehearsal",
+                prompt=request.messages,
+                response=text,
+                tool_calls=raw_calls or orjson.dumps(asked).decode(),
+                created_at=self.now,
+                status=GenerationStatus.FAILED if error_code else GenerationStatus.COMPLETED,
+                prompt_tokens=10,
+                completion_tokens=5,
+                total_tokens=15,
+                cost_estimate=0.1,
+                error_code=error_code,
+                error_message=error_code,
+            )
+        )
+
+    def result(
+        self, call: ToolCall, value: object = 1, outcome: ToolOutcome = ToolOutcome.SUCCEEDED
+    ) -> tuple[Record, ...]:
+        """The tool answers `call`."""
+        is_good = outcome is ToolOutcome.SUCCEEDED
+        return self.take(
+            ToolResult(
+                id=ids.tool_result_id(call.id),
+                tool_call_id=call.id,
+                task_id=call.task_id,
+                session_id=SESSION,
+                run_id=call.run_id,
+                user_id=call.user_id,
+                tool_name=call.name,
+                outcome=outcome,
+                success=is_good,
+                result=orjson.dumps(value if is_good else None).decode(),
+                error_code=None if is_good else "tool_failed",
+                error_message=None if is_good else str(value),
+                created_at=self.now,
+            )
+        )
+
+    def fire(self, key: str, due_at: datetime) -> tuple[Record, ...]:
+        """A deadline timer fires."""
+        due_ms = int(due_at.timestamp() * 1000)
+        return self.take(
+            TimerFired(
+                id=ids.timer_id(SESSION, key, due_ms),
+                session_id=SESSION,
+                kind=TimerKind.DEADLINE,
+                key=key,
+                due_at=due_at,
+            )
+        )
+
+    def requests(self) -> list[GenerationRequest]:
+        """All model calls ever asked for."""
+        return [record for record in self.outputs if isinstance(record, GenerationRequest)]
+
+    def calls(self) -> list[ToolCall]:
+        """All tool calls ever asked for."""
+        return [record for record in self.outputs if isinstance(record, ToolCall)]
+
+    def drain(self) -> None:
+        """Let every deadline pass, until nothing is open."""
+        for _ in range(100):
+            pending = reissue(self.context)
+            assert {step.id for step in pending} == set(timers_of(self.context))
+            if not pending:
+                break
+            self.fire(pending[0].id, pending[0].deadline_at)
+        assert self.context.run is None
+        assert not self.context.queue

@@ -1,0 +1,186 @@
+"""What holds for every history of a session: generated ones are walked through."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import ids
+from schemas.lists import Action, BusyPolicy, CommandKind, RunStatus, ToolOutcome
+from schemas.records import GenerationRequest, Run, SessionCommand, ToolCall, UserMessage
+from streams.session.context import to_bytes
+from streams.session.project import reissue
+from tests.unit.streams.session.simulated import SESSION, Simulated, agent
+
+TERMINAL_LOGS = {
+    Action.MESSAGE_REJECTED,
+    Action.RUN_COMPLETED,
+    Action.RUN_FAILED,
+    Action.RUN_CANCELLED,
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """One thing that happens; the numbers choose among what is there."""
+
+    kind: str
+    which: int
+    shape: int
+    text: str
+
+
+TEXTS = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40)
+MOVES = st.builds(
+    Move,
+    kind=st.sampled_from(
+        ["say", "say", "answer", "answer", "answer", "result", "result", "fire", "command", "repeat"]
+    ),
+    which=st.integers(0, 9),
+    shape=st.integers(0, 11),
+    text=TEXTS.flatmap(lambda text: st.sampled_from([text, text * 40, "x"])),
+)
+HISTORIES = st.lists(MOVES, max_size=45)
+
+
+def walk(moves: list[Move]) -> Simulated:
+    session = Simulated(agents={"analyst": agent(), "hasty": agent("hasty", planning="none", on_busy="reject")})
+    for move in moves:
+        _happen(session, move)
+    return session
+
+
+def _happen(session: Simulated, move: Move) -> None:
+    match move.kind:
+        case "say":
+            session.say(
+                move.text or "hello",
+                user_id="mallory" if move.shape == 0 else "alice",
+                agent_id=[None, None, "hasty", "nobody"][move.which % 4],
+                on_busy=[None, None, *BusyPolicy][move.shape % 7],
+            )
+        case "answer":
+            if requests := session.requests():
+                _answer(session, requests[-1 - move.which // 3 % len(requests)], move)
+        case "result":
+            if calls := session.calls():
+                outcome = [*ToolOutcome, *[ToolOutcome.SUCCEEDED] * 8][move.shape]
+                session.result(calls[-1 - move.which // 2 % len(calls)], move.text, outcome)
+        case "fire":
+            steps = [*session.requests(), *session.calls()]
+            if steps and move.shape < 3:
+                step = steps[-1 - move.which % len(steps)]
+                session.fire(step.id, step.deadline_at)
+        case "command":
+            runs = [record.id for record in session.outputs if isinstance(record, Run)]
+            session.command(
+                [*CommandKind][move.shape % len(CommandKind)],
+                run_id=runs[-1 - move.which % len(runs)] if runs and move.which else None,
+                payload='{"title":"new"}' if move.which % 2 else None,
+            )
+        case _:
+            if session.events:
+                session.step(session.events[-1 - move.which % len(session.events)])
+
+
+def _answer(session: Simulated, request: GenerationRequest, move: Move) -> None:
+    if move.shape == 0:
+        session.answer(request, error_code="model_timeout")
+    elif move.shape == 1:
+        session.answer(request, move.text, raw_calls='[{"name": 3}]')
+    elif move.shape < 8:
+        names = ["sql_query", "current_time", "sql_query", "no_such_tool", "sql_query"]
+        session.answer(
+            request,
+            move.text if move.shape % 2 else "",
+            [(name, {"query": move.text}) for name in names[: 1 + move.which % 5]],
+        )
+    else:
+        session.answer(request, move.text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES)
+def test_the_context_is_the_fold_of_its_logs_to_the_byte(moves: list[Move]) -> None:
+    session = walk(moves)
+    assert to_bytes(session.folded()) == to_bytes(session.context)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HISTORIES)
+def test_every_message_ends_in_exactly_one_terminal_run(moves: list[Move]) -> None:
+    session = walk(moves)
+    session.drain()
+    said = {
+        ids.run_id(SESSION, event.id) for event in session.events if isinstance(event.record, UserMessage)
+    }
+    ends = Counter(
+        entry.run_id
+        for logs in session.decisions
+        for entry in logs.entries
+        if entry.action in TERMINAL_LOGS
+    )
+    assert ends == dict.fromkeys(said, 1)
+    runs = [record for record in session.outputs if isinstance(record, Run)]
+    assert Counter(run.id for run in runs if run.status.is_terminal) == dict.fromkeys(said, 1)
+    for run in runs:
+        assert run.status.is_terminal == (run.stop_reason is not None)
+        assert (run.output is not None) == (run.status is RunStatus.COMPLETED)
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_a_redelivered_event_changes_nothing(moves: list[Move]) -> None:
+    session = walk(moves)
+    before, published = to_bytes(session.context), len(session.outputs)
+    decided = {logs.cause_id for logs in session.decisions}
+    for event in session.events[-12:]:
+        # A command to a session that did not exist yet was nothing, and left no trace to be known by.
+        if event.id in decided or not isinstance(event.record, SessionCommand):
+            session.step(event)
+    assert to_bytes(session.context) == before
+    assert len(session.outputs) == published
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_queued_runs_start_in_the_order_of_their_messages(moves: list[Move]) -> None:
+    session = walk(moves)
+    session.drain()
+    entries = [entry for logs in session.decisions for entry in logs.entries]
+    queued = [entry.run_id for entry in entries if entry.action is Action.RUN_QUEUED]
+    started = [entry.run_id for entry in entries if entry.action is Action.RUN_STARTED]
+    waited = [run for run in started if run in set(queued)]
+    assert waited == [run for run in queued if run in set(waited)]
+    assert len(set(started)) == len(started)
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_what_is_pending_is_asked_for_again_as_it_was_first(moves: list[Move]) -> None:
+    session = walk(moves)
+    first = {
+        record.id: record for record in session.outputs if isinstance(record, GenerationRequest | ToolCall)
+    }
+    session.term += 1
+    for again in reissue(session.folded()):
+        asked = first[again.id]
+        if isinstance(again, GenerationRequest) and session.context.sequence != again.sequence:
+            # A later configure command may change what the prompt says of the session, never the rest.
+            again = again.model_copy(update={"messages": asked.messages})  # noqa: PLW2901
+        assert again == asked
+
+
+@settings(max_examples=50, deadline=None)
+@given(HISTORIES)
+def test_log_numbers_messages_and_versions_have_no_gaps(moves: list[Move]) -> None:
+    session = walk(moves)
+    numbers = [entry.sequence for logs in session.decisions for entry in logs.entries]
+    assert numbers == list(range(1, len(numbers) + 1))
+    orders = sorted(
+        order
+        for record in session.outputs
+        if isinstance(order := getattr(record, "sequence_order", None), int)
+    )
+    assert orders == list(range(1, session.context.total_messages + 1))
