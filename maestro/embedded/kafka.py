@@ -56,7 +56,7 @@ class Kafka:
 
     async def prepare(self, say: Say) -> None:
         """Write the configuration, and format the data folder the first time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.properties.write_text(server_properties(self))
         if (self.folder / "data" / "meta.properties").exists():
             return

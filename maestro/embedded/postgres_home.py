@@ -43,19 +43,21 @@ def postgres_home(folder: DataFolder, identity: Identity | None, say: Say) -> Pa
     return home
 
 
-def postgres_programs(home: Path, identity: Identity | None, say: Say) -> Path:
+def postgres_programs(installed: Path, home: Path, identity: Identity | None, say: Say) -> Path:
     """Return the folder of PostgreSQL's programs, copied under `home` when they cannot be reached."""
-    installed = installed_programs()
     if identity is None or is_reachable(installed / "bin"):
         return installed / "bin"
     copied = home / "programs"
-    if not (copied / "bin" / "postgres").exists():
+    if not copied.exists():
         say("copying PostgreSQL's programs to where its user can reach them")
         fresh = home / "programs.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        shutil.copytree(installed, fresh, symlinks=True)
+        wheel = installed.parent
+        shutil.copytree(installed, fresh / wheel.name / installed.name, symlinks=True)
+        libraries = wheel.with_name(f"{wheel.name}.libs")  # the programs look for them beside the package
+        shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
         fresh.rename(copied)
-    return copied / "bin"
+    return copied / installed.parent.name / installed.name / "bin"
 
 
 def installed_programs() -> Path:

@@ -150,14 +150,14 @@ def read_tail(path: Path, size: int) -> str:
 
 def turn_log_over(path: Path) -> None:
     """Make the log's folder, and move a log that has grown large to `.1`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_LIMIT_BYTES:
         path.replace(path.with_name(path.name + ".1"))
 
 
 def write_pid(path: Path, pid: int) -> None:
     """Note a process by its id and the time it started, which together are unique."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.write_text(f"{pid} {started_at(pid) or ''}")
 
 

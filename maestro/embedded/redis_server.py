@@ -49,7 +49,7 @@ class Redis:
 
     async def prepare(self, say: Say) -> None:  # noqa: ARG002  nothing here takes long enough to tell
         """Write the configuration."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.configuration.touch(mode=0o600)
         self.configuration.write_text(redis_configuration(self))
 

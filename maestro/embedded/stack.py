@@ -14,7 +14,7 @@ from maestro.embedded.kafka import Kafka
 from maestro.embedded.part import Part, PartName, Say
 from maestro.embedded.ports import LOOPBACK, is_free, pick_port
 from maestro.embedded.postgres import Postgres, unprivileged
-from maestro.embedded.postgres_home import postgres_home, postgres_programs
+from maestro.embedded.postgres_home import installed_programs, postgres_home, postgres_programs
 from maestro.embedded.process import ChildProcess, end_leftover
 from maestro.embedded.redis_server import Redis
 from maestro.embedded.settings import EmbeddedSettings
@@ -213,7 +213,7 @@ class EmbeddedStack:
         home = postgres_home(self.folder, identity, say)
         self._postgres = Postgres(
             home=home,
-            programs=postgres_programs(home, identity, say),
+            programs=postgres_programs(installed_programs(), home, identity, say),
             port=self.folder.state.ports["postgres"],
             superuser_password=self.folder.secret("postgres"),
             owner_password=self.folder.secret("maestro"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,8 @@ from redis.asyncio import Redis
 from maestro.embedded.errors import EmbeddedError, FolderBusyError, PartFailedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.part import PartName
-from maestro.embedded.process import read_pid, started_at
+from maestro.embedded.postgres_home import installed_programs, postgres_programs
+from maestro.embedded.process import Identity, read_pid, run_program, started_at
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 
@@ -173,6 +175,22 @@ async def test_the_services_die_with_a_killed_supervisor_and_the_next_one_starts
         await asyncio.sleep(0.1)
     async with EmbeddedStack(EmbeddedSettings(data_dir=own_folder)) as stack:
         assert stack.dead_parts() == ()
+
+
+async def test_programs_that_the_database_user_cannot_reach_are_copied_and_run(tmp_path: Path) -> None:
+    wheel = installed_programs().parent
+    closed, home = tmp_path / "closed", tmp_path / "home"
+    shutil.copytree(wheel / "pginstall18", closed / wheel.name / "pginstall18", symlinks=True)
+    shutil.copytree(wheel.with_name(f"{wheel.name}.libs"), closed / f"{wheel.name}.libs", symlinks=True)
+    closed.chmod(0o700)
+    home.mkdir()
+    said: list[str] = []
+    somebody = Identity(uid=65_534, gid=65_534)
+    programs = postgres_programs(closed / wheel.name / "pginstall18", home, somebody, said.append)
+    assert programs.is_relative_to(home)
+    assert len(said) == 1
+    shutil.rmtree(closed)
+    assert "18." in await run_program((str(programs / "initdb"), "--version"), within_s=10, env={})
 
 
 async def test_a_folder_that_is_not_ours_is_not_removed(tmp_path: Path) -> None:
