@@ -1,4 +1,4 @@
-"""What one hop through the runtime costs beside a bare aiokafka loop: consume, send on awaited, acknowledge."""
+"""What one hop (consume, send on, acknowledge) costs through the runtime and in a bare aiokafka loop."""
 
 import argparse
 import asyncio
@@ -7,8 +7,10 @@ import statistics
 import sys
 import tempfile
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -47,7 +49,7 @@ VARIANTS = (
 
 
 async def measure(bootstrap: str, variant: Variant, messages: int) -> dict[str, float]:
-    """Return `cpu_us` (microseconds a message of the measured process) and `per_s` of one run on fresh topics."""
+    """Return `cpu_us` (microseconds of the measured process per message) and `per_s` of one run."""
     tag = uuid.uuid4().hex[:8]
     source, target = f"bench-{tag}-in", f"bench-{tag}-out"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -72,15 +74,17 @@ async def measure(bootstrap: str, variant: Variant, messages: int) -> dict[str, 
 
 
 async def _fill(bootstrap: str, topic: str, messages: int) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=262_144) as producer:
+    client: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=262_144)
+    async with client as producer:
         value = b"x" * VALUE_BYTES
         deliveries = [
-            await producer.send(topic, value, key=f"key-{number % KEYS}".encode()) for number in range(messages)
+            await producer.send(topic, value, key=f"key-{number % KEYS}".encode())
+            for number in range(messages)
         ]
         await asyncio.gather(*deliveries)
 
 
-async def _run_child(options: dict[str, object]) -> dict[str, float]:
+async def _run_child(options: Mapping[str, object]) -> dict[str, float]:
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.runtime_child", json.dumps(options)), stdout=asyncio.subprocess.PIPE
     )
@@ -106,21 +110,26 @@ async def main(argv: list[str]) -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
-        external = {PartName.POSTGRES: "postgresql://unused.invalid/", PartName.REDIS: "redis://unused.invalid/"}
+        external = {
+            PartName.POSTGRES: "postgresql://unused.invalid/",
+            PartName.REDIS: "redis://unused.invalid/",
+        }
         async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder)), external=external) as stack:
             runs: dict[Variant, list[dict[str, float]]] = {variant: [] for variant in VARIANTS}
             for _ in range(options.rounds):
                 for variant in VARIANTS:
                     runs[variant].append(await measure(stack.urls.kafka_bootstrap, variant, options.messages))
     table = {
-        variant.label: {name: statistics.median(run[name] for run in runs[variant]) for name in ("cpu_us", "per_s")}
+        variant.label: {
+            name: statistics.median(run[name] for run in runs[variant]) for name in ("cpu_us", "per_s")
+        }
         for variant in VARIANTS
     }
     floor = table[FLOOR.label]["cpu_us"]
     for label, figures in table.items():
         figures["cpu_ratio"] = figures["cpu_us"] / floor
         print(
-            f"{label:34} {figures['cpu_us']:6.0f} µs CPU a message  {figures['cpu_ratio']:5.1f} × bare"
+            f"{label:34} {figures['cpu_us']:6.0f} µs CPU a message  {figures['cpu_ratio']:5.1f} x bare"
             f"  {figures['per_s']:7.0f} messages/s"
         )
     if options.json is not None:

@@ -1,15 +1,15 @@
-"""One measured process of the runtime's bench: moves every message of a topic to another one, and counts its CPU."""
+"""A measured process of the runtime's bench: moves the messages of a topic to another one."""
 
 import asyncio
 import json
 import sys
 import time
 from collections.abc import Hashable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from schemas.errors import FatalError
 from streams.runtime.connection import ConnectionOptions
 from streams.runtime.loop import run
 from streams.runtime.record import Record
@@ -44,7 +44,7 @@ class Meter:
 class MovingRole:
     """Sends each message on and waits until the broker has it: one hop."""
 
-    def __init__(self, source: str, target: str, producer: AIOKafkaProducer, meter: Meter) -> None:
+    def __init__(self, source: str, target: str, producer: Any, meter: Meter) -> None:
         self.topics = (source,)
         self._target = target
         self._producer = producer
@@ -68,7 +68,8 @@ class MovingRole:
 
     async def on_poison(self, record: Record, error: Exception) -> None:
         """Let nothing fail unseen."""
-        raise error
+        message = f"offset {record.offset}: {error}"
+        raise FatalError(message) from error
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
         """Nothing to prepare."""
@@ -77,11 +78,10 @@ class MovingRole:
         """Nothing to give back."""
 
 
-def _producer(bootstrap: str, linger_ms: int) -> AbstractAsyncContextManager[AIOKafkaProducer]:
-    producer: Any = AIOKafkaProducer(
+def _producer(bootstrap: str, linger_ms: int) -> Any:
+    return AIOKafkaProducer(
         bootstrap_servers=bootstrap, enable_idempotence=True, max_batch_size=262_144, linger_ms=linger_ms
     )
-    return producer
 
 
 async def move_bare(options: dict[str, Any]) -> int:
@@ -98,7 +98,9 @@ async def move_bare(options: dict[str, Any]) -> int:
         while not meter.is_done.is_set():
             batches = await consumer.getmany(timeout_ms=1000, max_records=500)
             deliveries = [
-                await producer.send(options["target"], message.value, key=message.key, partition=message.partition)
+                await producer.send(
+                    options["target"], message.value, key=message.key, partition=message.partition
+                )
                 for messages in batches.values()
                 for message in messages
             ]

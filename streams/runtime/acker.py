@@ -61,7 +61,7 @@ class Acker(Generic[PayloadT]):
         return waiting
 
     def has_room(self, place: Place) -> bool:
-        """Return whether the next message of `place` may be taken: its window is open, none is held before."""
+        """Return whether the next message may be taken: the window is open and none is held before it."""
         queue = self._queues.get(place)
         return queue is None or (len(queue.taken) < self._window and not queue.held)
 

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 _NEVER_S = 1e9
 """For limits of Faust that only write misleading log lines about slow steps."""
 _YEAR_S = 31_536_000.0
-"""The poll interval is checked by the client only: a worker that is idle or busy for longer would leave for good."""
+"""The client alone checks its poll interval: a worker idle or busy for longer would leave for good."""
 
 Dispatch = Callable[[Record, Any, int | None], Awaitable[None]]
 
@@ -88,11 +88,11 @@ class FaustDoor:
         self._consumer.on_buffer_drop(TP(*place))
 
     def partition_counts(self) -> dict[str, int | None]:
-        """Return the number of partitions of each topic, as the client knows it; None: the topic is not there."""
+        """Return the number of partitions of each topic, as far as the client knows it."""
         return {topic: self._consumer.topic_partitions(topic) for topic in self._topics}
 
     def membership(self) -> MembershipFacts:
-        """Look at the group membership. Reads private attributes of pinned versions; a test guards their names."""
+        """Look at the group membership. Reads private names of pinned versions; a test guards them."""
         if (crash := self._crash()) is not None:
             return MembershipFacts(crash=crash)
         thread: Any = getattr(self._app._consumer, "_thread", None)  # noqa: SLF001
@@ -148,8 +148,8 @@ def _record_of(message: Any) -> Record:
 def _options(
     group: str, static_name: str | None, settings: RuntimeSettings, connection: ConnectionOptions
 ) -> dict[str, Any]:
-    # The assignor compares this address with what it saved in the group; a static member must come back under the
-    # same one, and any other member must not share one. Nothing connects to it.
+    # The assignor compares this address with what it saved in the group; a static member must come back under
+    # the same one, and any other member must not share one. Nothing connects to it.
     host = static_name or uuid.uuid4().hex
     return {
         # Explicit, because Faust lets its environment variables win over arguments.

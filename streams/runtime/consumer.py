@@ -1,4 +1,4 @@
-"""Faust's consumer with our order of things around it: what is acknowledged, when it is committed, how it is fed."""
+"""Faust's consumer with our rules around it: what is acknowledged, when it is committed, how it is fed."""
 
 import asyncio
 import inspect
@@ -55,7 +55,7 @@ class Consumer(driver.Consumer):
         return False
 
     def acknowledge(self, message: Any) -> bool:
-        """Let the message's offset be committed. Called in order per partition, for the current generation only."""
+        """Let an offset be committed. Called in order per partition, for the current generation only."""
         return super().ack(message)
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
@@ -63,7 +63,7 @@ class Consumer(driver.Consumer):
         self.hooks.revoking()
         try:
             async with asyncio.timeout(self.hooks.rebalance_limit_s):
-                # A commit under way began before the last acknowledgements; only one that starts now has them all.
+                # A commit under way began before the last acknowledgements; one that starts now has them all.
                 await self.maybe_wait_for_commit_to_finish()
                 await self.commit()
         except TimeoutError:
@@ -79,19 +79,21 @@ class Consumer(driver.Consumer):
     async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - Faust's signature
         """Run the first step of a delivery directly; only one that has to wait takes the original way.
 
-        Faust races each delivery against the pause of the flow: four tasks a message. A delivery rarely waits.
+        Faust races each delivery against a pause of the flow: four tasks a message. A delivery rarely waits.
         """
-        original: Any = getattr(super(), "wait_first")  # noqa: B009 - its type is partly unknown
         if not _is_delivery(coros) or timeout is not None or self.should_stop:
-            results: WaitResults = await original(*coros, timeout=timeout)
-            return results
+            return await self._race(*coros, timeout=timeout)
         delivery, pause = coros
         try:
             awaited = delivery.send(None)
         except StopIteration as done:
             pause.close()
             return WaitResults([delivery], [done.value], False)
-        results = await original(_continued(delivery, awaited), pause)
+        return await self._race(_continued(delivery, awaited), pause)
+
+    async def _race(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - Faust's signature
+        original: Any = getattr(super(), "wait_first")  # noqa: B009 - its type is partly unknown
+        results: WaitResults = await original(*coros, timeout=timeout)
         return results
 
 

@@ -1,4 +1,4 @@
-"""Remembers finished messages that a rebalance kept from being acknowledged, so as not to repeat them. Pure."""
+"""Remembers finished messages that a rebalance kept from being acknowledged. Pure."""
 
 from collections.abc import Container
 

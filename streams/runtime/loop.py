@@ -19,8 +19,8 @@ def run(
 ) -> int:
     """Run `program` to its end and return its exit code.
 
-    The policy is set for the whole process, so that the consumer thread gets the same kind of loop. Tasks that do
-    not end when cancelled, and threads that do not end, make the process exit at once with the code.
+    The policy is set for the whole process, so that the consumer thread gets the same kind of loop. Tasks
+    that do not end when cancelled, and threads that do not end, make the process exit at once with the code.
     """
     if event_loop == "uvloop" or (event_loop == "auto" and importlib.util.find_spec("uvloop") is not None):
         # Late: where it is not installed the other loop serves.

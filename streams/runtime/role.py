@@ -19,7 +19,7 @@ class Role(Protocol):
         ...
 
     def lane(self, record: Record) -> Hashable | None:
-        """Return the serial lane of `record`: its steps run one at a time in arrival order. None: no order."""
+        """Return the serial lane of `record`: steps run one at a time in arrival order. None: no order."""
         ...
 
     def join_key(self, record: Record) -> Hashable | None:
@@ -34,9 +34,9 @@ class Role(Protocol):
         """Do all of the work; returning acknowledges the message, so every delivery must have been awaited.
 
         May be called again for a message whose step had finished elsewhere or before a crash. Raises
-        `TransientError` to be called again after a pause (its lane waits, others go on) and `FatalError` to stop
-        the process with exit code 1. Any other exception dead-letters the message through `on_poison`. A
-        cancelled step must release what it holds (leases) before it lets the cancellation through.
+        `TransientError` to be called again after a pause (its lane waits, others go on) and `FatalError` to
+        stop the process with exit code 1. Any other exception dead-letters the message through `on_poison`.
+        A cancelled step must release what it holds (leases) before it lets the cancellation through.
         """
         ...
 

@@ -27,8 +27,8 @@ MessageT = TypeVar("MessageT")
 class Runner(Generic[MessageT]):
     """All steps of one process. Every method is called on the event loop of the process.
 
-    `acknowledge` is called with the client's own message object, in order per place; `pause` and `resume` steer
-    the intake of one place; `fail` ends the process.
+    `acknowledge` is called with the client's own message object, in order per place; `pause` and `resume`
+    steer the intake of one place; `fail` ends the process.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One worker process: starts the role, watches it, drains it on SIGTERM, and says with its exit code how it went."""
+"""One worker process: starts the role, watches it, drains it on SIGTERM, and tells by its exit code."""
 
 import asyncio
 import logging
@@ -25,8 +25,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Worker:
     """One member of the consumer group `group`, running `role` until a signal or a failure.
 
-    `static_name` is given only where a name is stable across restarts and unique in the group (a StatefulSet's
-    pod, a supervisor's child): the group then waits for the process to come back instead of moving its partitions.
+    `static_name` is given only where a name is stable across restarts and unique in the group (the pod of a
+    StatefulSet, a supervisor's child): the group then waits for the process to come back instead of moving
+    its partitions.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Worker:
         )
 
     async def run(self) -> int:
-        """Run until SIGTERM or SIGINT (returns 0 after the drain) or until the process must be replaced (returns 1).
+        """Run until SIGTERM or SIGINT; return 0 after the drain, 1 when the process must be replaced.
 
         A second signal ends the drain at once.
         """
@@ -123,13 +124,13 @@ class Worker:
         if places and len(set(counts.values())) > 1:
             listing = ", ".join(f"{topic}: {count or 'missing'}" for topic, count in sorted(counts.items()))
             message = (
-                f"the role's topics must have the same number of partitions ({listing}): otherwise a session's messages"
-                " meet on different workers. Create the topics anew with one number."
+                f"the role's topics must have the same number of partitions ({listing}), or the messages of a"
+                " session land on different workers. Create the topics anew with one number."
             )
             raise FatalError(message, code=ErrorCode.MISCONFIGURED)
         by_topic = {topic: frozenset(tp.partition for tp in places if tp.topic == topic) for topic in counts}
         if len(set(by_topic.values())) > 1:
-            # Happens while workers with different topic lists run together: a rolling upgrade that adds a topic.
+            # Workers with different topic lists run together: a rolling upgrade that adds a topic.
             _log.warning("partition sets differ between topics while versions are mixed: %s", by_topic)
         return frozenset(tp.partition for tp in places)
 

@@ -26,6 +26,7 @@ SETTINGS = {
 MESSAGES = 600
 KEYS = 30
 KILLS = 4
+OVER_S = 15.0
 LAG_LIMIT_S = 75.0
 MEMBER_LIMIT_S = 20.0
 
@@ -58,18 +59,19 @@ def kafka_only(folder: Path) -> EmbeddedStack:
 class Chaos:
     """The disturbances of one seed."""
 
-    def __init__(self, seed: int, stack: EmbeddedStack, fleet: Fleet) -> None:
+    def __init__(self, seed: int, stack: EmbeddedStack, fleet: Fleet, kills: int) -> None:
         self.kills = 0
         self.restarts = 0
         self.broker_kills = 0
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self._stack = stack
         self._fleet = fleet
+        self._planned_kills = kills
         self._has_broker_kill = seed % 3 == 1
 
     async def run(self) -> None:
-        """Kill workers at random moments, restart the broker in some seeds, then restart every worker in turn."""
-        actions = [self._kill_worker] * KILLS + [self._kill_broker] * self._has_broker_kill
+        """Kill workers at random moments, the broker in some seeds; then restart every worker in turn."""
+        actions = [self._kill_worker] * self._planned_kills + [self._kill_broker] * self._has_broker_kill
         self._random.shuffle(actions)
         for action in actions:
             await asyncio.sleep(self._random.uniform(0.5, 4.0))
@@ -99,8 +101,10 @@ class Chaos:
             await asyncio.sleep(self._random.uniform(0.0, 1.5))
 
 
-async def run_seed(seed: int, stack: EmbeddedStack, folder: Path) -> Report:
-    """Run one seed on a running broker; never raises for a broken promise, which is a problem in the report."""
+async def run_seed(
+    seed: int, stack: EmbeddedStack, folder: Path, *, kills: int = KILLS, over_s: float = OVER_S
+) -> Report:
+    """Run one seed on a running broker. A broken promise does not raise: it is a problem in the report."""
     began = time.monotonic()
     traffic = await make_traffic(stack.urls.kafka_bootstrap)
     fleet = Fleet(
@@ -113,7 +117,7 @@ async def run_seed(seed: int, stack: EmbeddedStack, folder: Path) -> Report:
         event_loop="auto" if seed % 2 else "asyncio",
         settings=SETTINGS,
     )
-    chaos = Chaos(seed, stack, fleet)
+    chaos = Chaos(seed, stack, fleet, kills)
     problems: list[str] = []
     produced: list[str] = []
     tending = asyncio.create_task(fleet.tend())
@@ -122,7 +126,7 @@ async def run_seed(seed: int, stack: EmbeddedStack, folder: Path) -> Report:
         for number in range(2 + seed % 2):
             fleet.start(f"w{number}")
         await all_ready(fleet)
-        sending = asyncio.create_task(produce(traffic, count=MESSAGES, keys=KEYS, over_s=15.0))
+        sending = asyncio.create_task(produce(traffic, count=MESSAGES, keys=KEYS, over_s=over_s))
         await chaos.run()
         produced = await sending
         await _settle(fleet, traffic)
@@ -176,11 +180,45 @@ def find_problems(fleet: Fleet, facts: list[history.Fact], produced: list[str]) 
     return [f"{name}: {len(wrong)} ({wrong[:5]})" for name, wrong in found.items() if wrong]
 
 
+async def count_lost_natively(stack: EmbeddedStack, folder: Path, *, kills: int = 6) -> int:
+    """Kill a worker written as Faust's documentation has it; return how many messages were lost."""
+    traffic = await make_traffic(stack.urls.kafka_bootstrap)
+    fleet = Fleet(
+        folder,
+        script=Path(__file__).with_name("native_process.py"),
+        topics=traffic.topics,
+        group=traffic.group,
+        bootstrap=traffic.bootstrap,
+        mean_step_s=0.03,
+    )
+    try:
+        fleet.start("native")
+        await all_ready(fleet)
+        sending = asyncio.create_task(produce(traffic, count=MESSAGES, keys=KEYS, over_s=kills * 8.0))
+        for _ in range(kills):
+            await asyncio.sleep(2.0)
+            fleet.kill("native")
+            fleet.start("native")
+            await all_ready(fleet)
+        produced = await sending
+        await wait_for_no_lag(traffic, LAG_LIMIT_S)
+    finally:
+        fleet.end()
+    return len(history.missing(fleet.facts, produced))
+
+
+def say(line: str) -> None:
+    """Write a line to standard output, now."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 async def main(argv: list[str]) -> int:
     """Run seeds one after another and print a line for each; exit code 1 when any broke a promise."""
     parser = argparse.ArgumentParser(description="Chaos runs of the runtime on a real Kafka.")
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds to run")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--native", action="store_true", help="show what Faust's own concurrency loses")
     options = parser.parse_args(argv)
     folder = Path(tempfile.mkdtemp(prefix="maestro-chaos-"))
     failed = 0
@@ -188,15 +226,14 @@ async def main(argv: list[str]) -> int:
         for seed in range(options.first, options.first + options.seeds):
             report = await run_seed(seed, stack, folder / f"seed-{seed}")
             failed += bool(report.problems)
-            print(
+            say(
                 f"seed {seed}: {'FAILED' if report.problems else 'passed'} in {report.seconds:.0f} s,"
                 f" {report.kills} kills, {report.broker_kills} broker kills, {report.restarts} restarts,"
-                f" {report.messages} messages, {report.repeats} repeated",
-                flush=True,
+                f" {report.messages} messages, {report.repeats} repeated"
             )
             for problem in report.problems:
-                print(f"  {problem}", flush=True)
-    print(
+                say(f"  {problem}")
+    say(
         f"{options.seeds - failed} of {options.seeds} seeds passed"
         + (f"; journals in {folder}" if failed else "")
     )

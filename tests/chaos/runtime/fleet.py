@@ -89,7 +89,7 @@ class Fleet:
         return process.returncode
 
     async def tend(self) -> None:
-        """Start workers again that could not start because the broker was away; note those that ended later."""
+        """Restart workers that could not start while the broker was away; note those that ended later."""
         while True:
             for name, process in list(self._processes.items()):
                 if process.poll() is None or process.pid in self.deaths or process.pid in self._stopped:
@@ -98,6 +98,10 @@ class Fleet:
                     self.unexpected_ends[f"{name}({process.pid})"] = process.returncode
                 self.start(name)
             await asyncio.sleep(0.2)
+
+    def exit_code(self, name: str) -> int | None:
+        """Return how the worker ended, or None while it runs."""
+        return self._processes[name].poll()
 
     def is_ready(self, name: str) -> bool:
         """Return whether the worker's newest word about itself is that it is a working member."""

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 CLOCK_SLACK_S = 0.02
@@ -60,7 +61,7 @@ def repeats(facts: Iterable[Fact]) -> int:
 
 
 def out_of_order(facts: Iterable[Fact]) -> list[str]:
-    """Return ids whose first begin came after the first begin of a later message of the same key and topic."""
+    """Return ids that first began after a later message of the same key and topic had begun."""
     newest: dict[tuple[str, str], int] = {}
     seen: set[str] = set()
     wrong: list[str] = []
@@ -111,7 +112,7 @@ def overlaps(executions: Iterable[Span]) -> list[str]:
     wrong: list[str] = []
     for id_, same in by_id.items():
         same.sort(key=lambda span: span.begin)
-        for first, second in zip(same, same[1:], strict=False):
+        for first, second in pairwise(same):
             if first.pid != second.pid and second.begin + CLOCK_SLACK_S < first.end:
                 wrong.append(id_)
     return wrong

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -28,7 +29,7 @@ async def make_traffic(bootstrap: str, *, partitions: Sequence[int] = (6, 6)) ->
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        answer = await admin.create_topics(
+        answer: Any = await admin.create_topics(
             [NewTopic(topic, count, 1) for topic, count in zip(topics, partitions, strict=True)]
         )
         assert all(error[1] == 0 for error in answer.topic_errors), answer
@@ -38,7 +39,7 @@ async def make_traffic(bootstrap: str, *, partitions: Sequence[int] = (6, 6)) ->
 
 
 async def produce(traffic: Traffic, *, count: int, keys: int, over_s: float) -> list[str]:
-    """Send `count` numbered messages evenly over the time; return their ids. All are acknowledged by the broker."""
+    """Send `count` numbered messages evenly over the time; return their ids when the broker has them."""
     producer = AIOKafkaProducer(bootstrap_servers=traffic.bootstrap, enable_idempotence=True, linger_ms=0)
     await producer.start()
     ids: list[str] = []
@@ -81,7 +82,7 @@ async def lag(traffic: Traffic) -> dict[str, int]:
 
 
 async def wait_for_no_lag(traffic: Traffic, limit_s: float) -> None:
-    """Return when every partition is committed to its end. Raises AssertionError naming those that are not."""
+    """Return when every partition is committed to its end. Raises AssertionError naming the others."""
     behind: dict[str, int] = {}
     try:
         async with asyncio.timeout(limit_s):

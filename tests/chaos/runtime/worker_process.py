@@ -1,4 +1,4 @@
-"""A worker process of the chaos test: runs the real runtime with a role that writes what it does to a file."""
+"""A worker process of the chaos test: the real runtime with a role that writes down what it does."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import TransientError
 from streams.runtime.connection import ConnectionOptions
@@ -20,6 +21,10 @@ from streams.runtime.worker import Worker
 POISON_EVERY = 97
 TRANSIENT_SHARE = 0.02
 SLOW_SHARE = 0.05
+
+
+class UnlikedError(Exception):
+    """A message that the role will never take."""
 
 
 class Journal:
@@ -55,7 +60,8 @@ class EffectRole:
         facts = {"key": message["key"], "topic": record.topic, "number": message["number"], "id": name}
         if name not in self._failed and self._random.random() < TRANSIENT_SHARE:
             self._failed.add(name)
-            raise TransientError("a store is away for a moment")
+            message = "a store is away for a moment"
+            raise TransientError(message)
         self._journal.write("begin", **facts)
         try:
             slow = 20.0 if self._random.random() < SLOW_SHARE else 1.0
@@ -65,10 +71,11 @@ class EffectRole:
             raise
         if message["number"] % POISON_EVERY == POISON_EVERY - 1:
             self._journal.write("failed", **facts)
-            raise ValueError("poison")
+            raise UnlikedError
         self._journal.write("end", **facts)
 
     async def on_poison(self, record: Record, error: Exception) -> None:
+        _ = error
         message = json.loads(record.value or b"{}")
         self._journal.write(
             "end", key=message["key"], topic=record.topic, number=message["number"], id=message["id"]
@@ -81,9 +88,9 @@ class EffectRole:
         self._journal.write("revoked", partitions=sorted(partitions))
 
 
-async def work(options: dict[str, object], folder: Path) -> int:
+async def work(options: dict[str, Any], folder: Path) -> int:
     """Run the worker until SIGTERM, saying in the journal when it is ready and how it ended."""
-    name = str(options["name"])
+    name = options["name"]
     journal = Journal(folder / f"{name}.jsonl")
     role = EffectRole(
         tuple(str(topic) for topic in options["topics"]), journal, float(str(options["mean_step_s"]))
@@ -93,8 +100,8 @@ async def work(options: dict[str, object], folder: Path) -> int:
     worker = Worker(
         role,
         settings,
-        ConnectionOptions(bootstrap_servers=(str(options["bootstrap"]),)),
-        str(options["group"]),
+        ConnectionOptions(bootstrap_servers=(options["bootstrap"],)),
+        options["group"],
         static_name,
     )
     journal.write("boot")

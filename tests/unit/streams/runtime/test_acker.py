@@ -64,7 +64,7 @@ def test_whatever_the_order_of_finishing_offsets_are_released_in_order(order: li
 
 
 class Generations(RuleBasedStateMachine):
-    """A broker that redelivers from the committed offset in every generation, and steps that finish in any order."""
+    """A broker that redelivers from the committed offset, and steps that finish in any order."""
 
     WINDOW = 4
 

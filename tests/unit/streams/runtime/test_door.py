@@ -5,11 +5,11 @@ import inspect
 from typing import Any
 
 import faust
+import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport.consumer import Consumer as FaustConsumer
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import MonkeyPatch
 
 from streams.runtime.app import _options
 from streams.runtime.connection import ConnectionOptions
@@ -40,7 +40,7 @@ def test_faust_delivers_messages_by_the_call_that_is_shortened() -> None:
     assert "callback(message), self.suspend_flow.wait()" in source
 
 
-def test_environment_variables_do_not_reach_faust(monkeypatch: MonkeyPatch) -> None:
+def test_environment_variables_do_not_reach_faust(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKER_COMMIT_INTERVAL", "77")
     monkeypatch.setenv("STREAM_WAIT_EMPTY", "1")
     settings = conf()

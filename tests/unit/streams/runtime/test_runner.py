@@ -57,6 +57,7 @@ class GatedRole:
             raise self.errors[record.offset].pop(0)
 
     async def on_poison(self, record: Record, error: Exception) -> None:
+        _ = error
         if self.bury_errors:
             raise self.bury_errors.pop(0)
         self.buried.append(record.offset)
@@ -100,7 +101,7 @@ class Bench:
 
 async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - what is waited for gives no sign
             await asyncio.sleep(0.002)
 
 
