@@ -18,7 +18,7 @@ _WHO_AM_I: Final = """
 SELECT rolsuper AS is_superuser,
        pg_has_role(current_user, 'pg_read_server_files', 'member')
          OR pg_has_role(current_user, 'pg_execute_server_program', 'member') AS reads_files,
-       to_regclass('public.session_heads') IS NOT NULL AS is_record
+       EXISTS (SELECT FROM pg_class WHERE relname = 'session_heads') AS is_record
 FROM pg_roles WHERE rolname = current_user
 """
 
