@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -13,7 +13,7 @@ class InFlight:
         self._running: defaultdict[int, set[asyncio.Future[None]]] = defaultdict(set)
 
     @contextmanager
-    def step(self, partition: int) -> Iterator[None]:
+    def step(self, partition: int) -> Generator[None]:
         """Be in flight inside this block, however it ends."""
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._running[partition].add(ended)
@@ -26,7 +26,7 @@ class InFlight:
     async def drained(self, partition: int) -> None:
         """Return when every step that is in flight now has ended; later ones are not waited for.
 
-        The caller sets the deadline. A step that failed has ended too: its message is not acknowledged and comes again.
+        The caller sets the deadline. A step that failed has ended too: its message comes again.
         """
         running = list(self._running[partition])
         if running:

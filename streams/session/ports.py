@@ -1,11 +1,11 @@
 """What the session step needs of the world: stores, topics and the record, as protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from schemas.lists import DeadLetterReason
-from schemas.records import Agent, Record
+from schemas.records import Agent, LogEntry, Record
 from schemas.topics import TopicSpec
 from stores.redis.contexts import Epoch, FeedEntry, Loaded, Stored, TimerEntry
 from stores.redis.timers import DueTimer
@@ -89,8 +89,8 @@ class Publisher(Protocol):
 class EndOffsets(Protocol):
     """The topics' ends."""
 
-    async def end_offset(self, topic: str, partition: int) -> int:
-        """Return the offset that the next message of the partition will get; `topic` is the full name."""
+    async def end_offsets(self, topics: Collection[str]) -> Mapping[tuple[str, int], int]:
+        """Return the offset that the next message of each partition will get; topics by their full names."""
         ...
 
 
@@ -163,4 +163,126 @@ class Head(Protocol):
     @property
     def erased(self) -> bool:
         """Whether the session was erased."""
+        ...
+
+
+class StoredLog(Protocol):
+    """One accepted entry with the columns of its decision."""
+
+    @property
+    def session_id(self) -> str:
+        """Session that decided."""
+        ...
+
+    @property
+    def task_id(self) -> str:
+        """Task of the session."""
+        ...
+
+    @property
+    def user_id(self) -> str:
+        """Owner of the session."""
+        ...
+
+    @property
+    def term(self) -> int:
+        """Fence in force when it was decided."""
+        ...
+
+    @property
+    def cause_id(self) -> str:
+        """Event that caused it."""
+        ...
+
+    @property
+    def cause_topic(self) -> str:
+        """Topic of that event, without prefix."""
+        ...
+
+    @property
+    def cause_partition(self) -> int:
+        """Partition of that event."""
+        ...
+
+    @property
+    def cause_offset(self) -> int:
+        """Offset of that event."""
+        ...
+
+    @property
+    def trace_id(self) -> str:
+        """Trace of that event."""
+        ...
+
+    @property
+    def occurred_at(self) -> datetime:
+        """The broker's time of that event."""
+        ...
+
+    def entry(self) -> LogEntry:
+        """Return the entry as it was published."""
+        ...
+
+
+class SessionLogs(Protocol):
+    """The record of the sessions' logs."""
+
+    async def head(self, session_id: str) -> Head:
+        """Return where the session's log stands; zeros for an unknown session."""
+        ...
+
+    async def entries(
+        self, session_id: str, *, after: int = 0, upto: int | None = None
+    ) -> Sequence[StoredLog]:
+        """Return the accepted entries with `after` < sequence ≤ `upto`, in order."""
+        ...
+
+
+class Runs(Protocol):
+    """The record of runs."""
+
+    async def is_known(self, run_id: str) -> bool:
+        """Return whether the run was ever recorded."""
+        ...
+
+
+class RecordedTimer(Protocol):
+    """One moment that a session's record says it waits for."""
+
+    @property
+    def session_id(self) -> str:
+        """Session that waits."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """What the timer guards."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What the timer is for."""
+        ...
+
+    @property
+    def due_ms(self) -> int:
+        """Unix time in milliseconds."""
+        ...
+
+
+class RecordedTimers(Protocol):
+    """The timers on the sessions' records."""
+
+    async def of_partition(
+        self, partition: int, *, after: str | None = None, limit: int = 1000
+    ) -> Sequence[RecordedTimer]:
+        """Return the timers of the next sessions after one, in session order; nothing at the end."""
+        ...
+
+
+class Barrier(Protocol):
+    """Waiting for the record."""
+
+    async def wait(self, topic: str, partition: int, offset_end: int) -> None:
+        """Return when the record has everything of the partition below the offset."""
         ...

@@ -15,7 +15,9 @@ class SessionSettings(BaseSettings):
         default="assistant", min_length=1, description="Agent of a session whose messages name none."
     )
     ttl_s: int = Field(
-        default=86_400, ge=1, description="Seconds without activity until a context expires, unless its agent says else."
+        default=86_400,
+        ge=1,
+        description="Seconds without activity until a context expires, unless its agent says else.",
     )
     grace_s: int = Field(
         default=60,

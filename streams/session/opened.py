@@ -1,0 +1,18 @@
+"""A context that a step works on, and on which condition the next one may be stored."""
+
+from dataclasses import dataclass
+
+from streams.session.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What was loaded or rebuilt. `expected` is the condition of the store; `now_ms` is Redis' clock at the load."""
+
+    context: Context
+    term: int
+    epoch: str
+    expected: tuple[int, int] | str
+    now_ms: int
+    is_rebuilt: bool
+    """Not in Redis yet: it is stored even when the event decides nothing."""

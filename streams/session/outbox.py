@@ -1,0 +1,115 @@
+"""Publishes what a decision owes to the topics, logs first and whole, and remembers what was acknowledged.
+
+The outbox beside a stored context holds the decision's logs only; its other outputs follow from the context and the logs.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from schemas.errors import ErrorCode, FatalError, PoisonError, TransientError
+from schemas.records import Record, TaskLogs
+from streams.session.context import Context
+from streams.session.ports import Delivery, Publisher
+from streams.session.project import project
+from telemetry.points import point
+from telemetry.tracing import Trace, derived
+
+
+def to_bytes(logs: TaskLogs | None) -> bytes:
+    """Return the outbox of a decision; empty for none (a context that was only rebuilt)."""
+    return b"" if logs is None else logs.model_dump_json().encode()
+
+
+def from_bytes(data: bytes) -> TaskLogs | None:
+    """Return the logs that `to_bytes` wrote.
+
+    Raises:
+        PoisonError: not an outbox (undecodable).
+
+    """
+    if not data:
+        return None
+    try:
+        return TaskLogs.model_validate_json(data)
+    except ValidationError as error:
+        message = "the stored outbox cannot be read: it was written by another version"
+        raise PoisonError(message, code=ErrorCode.UNDECODABLE) from error
+
+
+class Outbox:
+    """Deliveries of one process. What it remembers lives and dies with this object, never in a store.
+
+    The same process may have failed half-way, and another one may carry its name: only the object that saw every
+    acknowledgement knows that nothing is owed.
+    """
+
+    def __init__(self, publisher: Publisher, *, remembered: int = 100_000) -> None:
+        """Remember the last decision of `remembered` sessions; a forgotten one is only published again."""
+        self._publisher = publisher
+        self._remembered = remembered
+        self._delivered: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def is_delivered(self, session_id: str, *, term: int, version: int) -> bool:
+        """Return whether this object saw every delivery of exactly this decision acknowledged."""
+        return self._delivered.get(session_id) == (term, version)
+
+    def remember(self, session_id: str, *, term: int, version: int) -> None:
+        """Note that nothing is owed for this decision."""
+        self._delivered[session_id] = (term, version)
+        self._delivered.move_to_end(session_id)
+        if len(self._delivered) > self._remembered:
+            self._delivered.popitem(last=False)
+
+    async def publish(self, after: Context, logs: TaskLogs | None, *, partition: int, term: int) -> None:
+        """Publish the decision that `after` and `logs` are, await every delivery, then remember it.
+
+        Raises:
+            TransientError: the topics cannot be reached; some of it may be published, and all of it is again next time.
+
+        """
+        if logs is not None:
+            await self.publish_logs(logs, partition=partition)
+            await point("session.logs_published")
+            await self.publish_all(project(after, logs, partition), trace=trace_of(logs), partition=partition)
+        self.remember(after.session_id, term=term, version=after.sequence)
+
+    async def publish_logs(self, logs: TaskLogs, *, partition: int) -> Delivery:
+        """Publish a decision's logs, or a fence, and return where the broker put the record."""
+        return await self._publisher.publish(logs, trace=trace_of(logs), partition=partition)
+
+    async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
+        """Publish records of one partition at the same time and await every delivery. Their order is not kept."""
+        if len(records) == 1:
+            await self._publisher.publish(records[0], trace=trace, partition=partition)
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                for record in records:
+                    group.create_task(self._publish(record, trace, partition))
+        except BaseExceptionGroup as failures:
+            raise _gravest(failures) from failures
+
+    async def _publish(self, record: Record, trace: Trace, partition: int) -> None:
+        await self._publisher.publish(record, trace=trace, partition=partition)
+
+
+def trace_of(logs: TaskLogs) -> Trace:
+    """Return the trace that a decision's outputs carry: the same whenever and by whomever they are published."""
+    return Trace(logs.trace_id, derived(logs.cause_id).span_id)
+
+
+def _gravest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the failure that decides what happens to the step: what stops the process before what can be tried again."""
+    for kind in (FatalError, TransientError):
+        matching = failures.subgroup(kind)
+        if matching is not None:
+            return _first(matching)
+    return _first(failures)
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,188 @@
+"""The one way back to a context that Redis does not have: from the record, behind a fence.
+
+It makes no difference whether the session is new, expired or lost; no clock is used as proof.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import groupby
+
+from schemas import ids
+from schemas.errors import TransientError
+from schemas.records import GenerationRequest, Record, Session, TaskLogs, ToolCall
+from stores.redis.contexts import Loaded, Stored
+from streams.session import outputs
+from streams.session.context import Context
+from streams.session.event import Event
+from streams.session.log import fold
+from streams.session.opened import Opened
+from streams.session.outbox import Outbox, trace_of
+from streams.session.ports import Barrier, Contexts, Head, SessionLogs, StoredLog
+from streams.session.project import project, reissue
+from telemetry.points import point
+
+_NOBODY = "-"
+"""User of a fence: it is published before the session is known."""
+
+
+class Absence(Enum):
+    """Why there is nothing to open."""
+
+    ERASED = "erased"
+    CHANGED = "changed"
+    """Somebody else was faster: start over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stored context of another format, whose logs are published; it counts as absent while it is still this one."""
+
+    term: int
+    version: int
+
+
+class Rebuilder:
+    """Makes contexts from the record."""
+
+    def __init__(
+        self, *, contexts: Contexts, logs: SessionLogs, outbox: Outbox, barrier: Barrier, marker_s: int
+    ) -> None:
+        """`marker_s` is how long, in seconds, a rebuild in progress may stand in place of an unreadable context."""
+        self._contexts = contexts
+        self._logs = logs
+        self._outbox = outbox
+        self._barrier = barrier
+        self._marker_s = marker_s
+
+    async def rebuild(self, event: Event, unreadable: Unreadable | None = None) -> Opened | Absence:
+        """Return the context of the event's session as the record has it, not stored yet; `event` becomes the fence's cause.
+
+        The fence's predecessor is read before the token is left: whoever stored in between left a fence, which makes
+        ours void, or a context, which is found. What was pending is asked for again, with its original birth.
+
+        Raises:
+            TransientError: Redis, Kafka or Postgres is away, or the sink is not coming on.
+
+        """
+        head = await self._logs.head(event.session_id)
+        if head.erased:
+            return Absence.ERASED
+        found = await self._leave_token(event, unreadable)
+        if isinstance(found, Absence):
+            return found
+        loaded, expected = found
+        term = await self._fence(event, head)
+        head = await self._logs.head(event.session_id)
+        if head.erased:
+            return Absence.ERASED
+        if head.fence != term:
+            return Absence.CHANGED
+        decisions = await self._decisions(event.session_id, head)
+        context = fold(event.session_id, decisions)
+        if (context.sequence, context.hash) != (head.sequence, head.hash):
+            message = (
+                f"the record of session {event.session_id} ends at {context.sequence}, its head says {head.sequence}:"
+                " it is being erased, or rows of task_logs are missing"
+            )
+            raise TransientError(message)
+        await self._publish_again(context, decisions, event.partition, term=term)
+        return Opened(
+            context=context,
+            term=term,
+            epoch=loaded.epoch.id,
+            expected=expected,
+            now_ms=loaded.now_ms,
+            is_rebuilt=True,
+        )
+
+    async def _leave_token(
+        self, event: Event, unreadable: Unreadable | None
+    ) -> tuple[Loaded, str | tuple[int, int]] | Absence:
+        loaded = await self._contexts.load(event.partition, event.session_id, leave_token=True)
+        if loaded.token is not None:
+            return loaded, loaded.token
+        stored = loaded.stored
+        if (
+            stored is None
+            or unreadable is None
+            or (stored.term, stored.version) != (unreadable.term, unreadable.version)
+        ):
+            return Absence.CHANGED
+        # A context that is there leaves no room for a token: a marker of a random version takes its place, so that
+        # nobody can store on top of what is given up here, and only the last one who marked it can store at all.
+        marker = Stored(context=b"", outbox=b"", term=stored.term, version=-1 - secrets.randbits(62))
+        is_marked = await self._contexts.store(
+            event.partition,
+            event.session_id,
+            epoch=loaded.epoch.id,
+            expected=(stored.term, stored.version),
+            new=marker,
+            ttl_s=self._marker_s,
+        )
+        return (loaded, (marker.term, marker.version)) if is_marked else Absence.CHANGED
+
+    async def _fence(self, event: Event, head: Head) -> int:
+        """Publish a fence after the one in force and return its term when the record has it (or has found it void)."""
+        fence = TaskLogs(
+            session_id=event.session_id,
+            task_id=ids.task_id(event.session_id),
+            user_id=_NOBODY,
+            term=head.fence,
+            fence_previous=head.fence,
+            cause_id=event.id,
+            cause_topic=event.topic,
+            cause_partition=event.partition,
+            cause_offset=event.offset,
+            trace_id=event.trace_id,
+            occurred_at=event.at,
+            entries=(),
+        )
+        delivery = await self._outbox.publish_logs(fence, partition=event.partition)
+        await point("session.fenced")
+        term = delivery.offset + 1
+        await self._barrier.wait(delivery.topic, event.partition, term)
+        return term
+
+    async def _decisions(self, session_id: str, head: Head) -> Sequence[TaskLogs]:
+        # From the beginning on; a checkpoint would be the place to start from.
+        rows = await self._logs.entries(session_id, upto=head.sequence)
+        return [_decision(list(of_one)) for _, of_one in groupby(rows, lambda row: (row.term, row.cause_id))]
+
+    async def _publish_again(
+        self, context: Context, decisions: Sequence[TaskLogs], partition: int, *, term: int
+    ) -> None:
+        """Publish the last decision's outputs under the new term, and what is pending as it was first asked for.
+
+        Nobody knows whether they were published; a state that a void decision published loses to the new term.
+        """
+        if not decisions:
+            return
+        last = decisions[-1].model_copy(update={"term": term})
+        again: list[Record] = list(project(context, last, partition))
+        asked = {record.id for record in again if isinstance(record, GenerationRequest | ToolCall)}
+        again += [request for request in reissue(context) if request.id not in asked]
+        if not any(isinstance(record, Session) for record in again):
+            # The owner of the partition re-arms lost timers from this record; a void one may name none.
+            again.append(outputs.session_record(context, last, partition, version=context.sequence))
+        await self._outbox.publish_all(again, trace=trace_of(last), partition=partition)
+
+
+def _decision(rows: Sequence[StoredLog]) -> TaskLogs:
+    first = rows[0]
+    # Columns of the record: they were validated when they were published.
+    return TaskLogs.model_construct(
+        session_id=first.session_id,
+        task_id=first.task_id,
+        user_id=first.user_id,
+        term=first.term,
+        fence_previous=None,
+        cause_id=first.cause_id,
+        cause_topic=first.cause_topic,
+        cause_partition=first.cause_partition,
+        cause_offset=first.cause_offset,
+        trace_id=first.trace_id,
+        occurred_at=first.occurred_at,
+        entries=tuple(row.entry() for row in rows),
+    )

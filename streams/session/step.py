@@ -1,0 +1,174 @@
+"""The session step: everything that one event does to the world, in the one order that survives crashes.
+
+Load (or rebuild) → what the last decision owes → applied before? → decide → store → publish → return, which acknowledges.
+"""
+
+from schemas.errors import PoisonError, TransientError
+from schemas.lists import SessionStatus
+from schemas.records import TaskLogs
+from schemas.topics import RUNS
+from stores.redis.contexts import FeedEntry, Stored, TimerEntry
+from streams.session import feed, outbox
+from streams.session.applied import Applied, applied, run_of
+from streams.session.context import Context, from_bytes, to_bytes
+from streams.session.decide import agent_wanted, decide
+from streams.session.event import Event
+from streams.session.log import chain, task_logs
+from streams.session.opened import Opened
+from streams.session.outbox import Outbox
+from streams.session.ports import Agents, Barrier, Contexts, EndOffsets, Runs, TopicNames
+from streams.session.rebuild import Absence, Rebuilder, Unreadable
+from streams.session.settings import SessionSettings
+from streams.session.timers import timer_change, timers_of
+from telemetry.points import point
+
+_MS = 1000
+
+
+class SessionStep:
+    """Runs the step of one event at a time per session; many sessions at once."""
+
+    def __init__(
+        self,
+        *,
+        contexts: Contexts,
+        rebuilder: Rebuilder,
+        outbox: Outbox,
+        agents: Agents,
+        runs: Runs,
+        ends: EndOffsets,
+        barrier: Barrier,
+        names: TopicNames,
+        settings: SessionSettings,
+    ) -> None:
+        self._contexts = contexts
+        self._rebuilder = rebuilder
+        self._outbox = outbox
+        self._agents = agents
+        self._runs = runs
+        self._ends = ends
+        self._barrier = barrier
+        self._runs_topic = names.full(RUNS)
+        self._settings = settings
+        self._rules = settings.rules()
+
+    async def run(self, event: Event) -> None:
+        """Apply `event` to its session, once, whoever tried before; when it returns every delivery was acknowledged.
+
+        May be cancelled or fail at any await and be run again, here or elsewhere.
+
+        Raises:
+            TransientError: a store or the topics are away, or others are faster all the time.
+
+        """
+        for _ in range(self._settings.max_rounds):
+            opened = await self._open(event)
+            if opened is Absence.ERASED:
+                return
+            if isinstance(opened, Opened) and await self._apply(opened, event):
+                return
+        message = (
+            f"session {event.session_id} was changed by others {self._settings.max_rounds} times in a row"
+        )
+        raise TransientError(message)
+
+    async def _open(self, event: Event) -> Opened | Absence:
+        loaded = await self._contexts.load(event.partition, event.session_id, leave_token=False)
+        await point("session.loaded")
+        stored = loaded.stored
+        if stored is None:
+            return await self._rebuilder.rebuild(event)
+        try:
+            context = from_bytes(stored.context)
+        except PoisonError:
+            return await self._replace(event, stored)
+        if not self._outbox.is_delivered(event.session_id, term=stored.term, version=stored.version):
+            owed = outbox.from_bytes(stored.outbox)
+            await self._outbox.publish(context, owed, partition=event.partition, term=stored.term)
+        return Opened(
+            context=context,
+            term=stored.term,
+            epoch=loaded.epoch.id,
+            expected=(stored.term, stored.version),
+            now_ms=loaded.now_ms,
+            is_rebuilt=False,
+        )
+
+    async def _replace(self, event: Event, stored: Stored) -> Opened | Absence:
+        """Give up a context of another format. Its logs may not be in the record yet: they go there before the fence."""
+        owed = outbox.from_bytes(stored.outbox)
+        if owed is not None:
+            await self._outbox.publish_logs(owed, partition=event.partition)
+        return await self._rebuilder.rebuild(event, Unreadable(stored.term, stored.version))
+
+    async def _apply(self, opened: Opened, event: Event) -> bool:
+        """Decide, store and publish. Returns False when somebody else stored first."""
+        after, logs = await self._decided(opened, event)
+        await point("session.decided")
+        if logs is None and not opened.is_rebuilt:
+            return True
+        if not await self._store(opened, after, logs, event):
+            return False
+        await point("session.stored")
+        await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
+        await point("session.published")
+        return True
+
+    async def _decided(self, opened: Opened, event: Event) -> tuple[Context, TaskLogs | None]:
+        """Return the context after the event, and its logs; the same context and None for nothing to do."""
+        context = opened.context
+        if await self._is_applied(context, event):
+            return context, None
+        wanted = agent_wanted(context, event, self._rules)
+        agent = None if wanted is None else await self._agents.get(wanted)
+        drafts = decide(context, event, agent, self._rules)
+        if not drafts:
+            return context, None
+        after, entries = chain(context, drafts, event, term=opened.term)
+        return after, task_logs(after, entries, event, term=opened.term)
+
+    async def _is_applied(self, context: Context, event: Event) -> bool:
+        known = applied(context, event)
+        run_id = run_of(event)
+        if known is not Applied.ASK_RECORD or run_id is None:
+            return known is Applied.YES
+        # Every run that the context has dropped was published before this moment.
+        ends = await self._ends.end_offsets([self._runs_topic])
+        await self._barrier.wait(
+            self._runs_topic, event.partition, ends.get((self._runs_topic, event.partition), 0)
+        )
+        return await self._runs.is_known(run_id)
+
+    async def _store(self, opened: Opened, after: Context, logs: TaskLogs | None, event: Event) -> bool:
+        # What was rebuilt has lost its timers: all of them are set.
+        change = timer_change({} if opened.is_rebuilt else timers_of(opened.context), timers_of(after))
+        removed = (
+            set(timers_of(opened.context)) - set(timers_of(after)) if opened.is_rebuilt else change.to_remove
+        )
+        return await self._contexts.store(
+            event.partition,
+            event.session_id,
+            epoch=opened.epoch,
+            expected=opened.expected,
+            new=Stored(
+                context=to_bytes(after),
+                outbox=outbox.to_bytes(logs),
+                term=opened.term,
+                version=after.sequence,
+            ),
+            ttl_s=self._lifetime_s(after, opened.now_ms),
+            timers_set=[TimerEntry(timer.key, timer.kind, timer.due_ms) for timer in change.to_set],
+            timers_removed=sorted(removed),
+            feed=() if logs is None else [FeedEntry(stage.kind, stage.data) for stage in feed.stages(logs)],
+        )
+
+    def _lifetime_s(self, after: Context, now_ms: int) -> int:
+        """Return the seconds until Redis forgets the context: its time and the grace, expired the grace only.
+
+        A session with an open run outlives its timers, whatever its time to live.
+        """
+        grace_s = self._settings.grace_s
+        if after.status is SessionStatus.EXPIRED:
+            return grace_s
+        last_due_ms = max((timer.due_ms for timer in timers_of(after).values()), default=now_ms)
+        return max(after.ttl_s, -(-(last_due_ms - now_ms) // _MS)) + grace_s

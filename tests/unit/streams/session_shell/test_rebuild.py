@@ -1,0 +1,145 @@
+"""The way back from the record: fences, tokens, what is pending, and what is owed."""
+
+from schemas.records import GenerationRequest, TaskLogs, ToolCall
+from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS
+from stores.redis.contexts import Stored
+from streams.session.role import INPUTS
+from tests.fakes.redis_stores import FakeContexts
+from tests.unit.streams.session_shell.process import Process, kill
+from tests.unit.streams.session_shell.world import World, uuid
+
+
+def logs_of(world: World) -> list[TaskLogs]:
+    return [one.record for one in world.topics.of(TASK_LOGS) if isinstance(one.record, TaskLogs)]
+
+
+async def until_tools_are_asked(world: World) -> Process:
+    """The session waits for two tools; nobody has answered."""
+    world.say("chat", "one")
+    process = world.process()
+    await world.deliver(process, world.inputs()[0])
+    world.work()
+    await world.deliver(process, world.inputs()[0])
+    assert len(world.context("chat").pending) == 2
+    return process
+
+
+async def test_a_new_session_begins_with_a_fence_of_no_predecessor() -> None:
+    world = World()
+    world.say("chat", "one")
+    await world.deliver(world.process(), world.inputs()[0])
+    fence, first = logs_of(world)
+    assert (fence.fence_previous, fence.entries, fence.user_id) == (0, (), "-")
+    assert first.term == 1
+
+
+async def test_pending_steps_are_asked_for_again_with_their_original_birth() -> None:
+    world = World()
+    await until_tools_are_asked(world)
+    before = [one.record for one in world.topics.of(TOOL_CALLS)]
+    world.redis.flush()
+    world.now_ms += 60_000
+    world.say("chat", "two")
+    await world.deliver(world.process(), world.inputs()[0])
+    after = [one.record for one in world.topics.of(TOOL_CALLS)][len(before) :]
+    again = {(call.id, call.born_at, call.arguments) for call in after if isinstance(call, ToolCall)}
+    assert again == {(call.id, call.born_at, call.arguments) for call in before if isinstance(call, ToolCall)}
+    assert len(after) == 2
+
+
+async def test_a_pending_step_of_an_older_decision_is_asked_for_again_too() -> None:
+    world = World()
+    world.say("chat", "one")
+    process = world.process()
+    await world.deliver(process, world.inputs()[0])
+    world.say("chat", "two")
+    await world.deliver(process, world.inputs()[0])
+    world.redis.flush()
+    world.say("chat", "three")
+    await world.deliver(world.process(), world.inputs()[0])
+    requests = [one.record for one in world.topics.of(GENERATION_REQUESTS)]
+    assert len(requests) == 2
+    first, second = (request for request in requests if isinstance(request, GenerationRequest))
+    assert (first.id, first.born_at, first.messages) == (second.id, second.born_at, second.messages)
+
+
+async def test_a_rebuilt_context_has_its_timers_again_and_is_stored_though_nothing_is_decided() -> None:
+    world = World()
+    process = await until_tools_are_asked(world)
+    first = next(one.message for spec in INPUTS for one in world.topics.of(spec))
+    world.redis.flush()
+    logs = len(logs_of(world))
+    await world.deliver(process, first)
+    world.check("chat")
+    shard = world.redis.shard(first.partition)
+    assert uuid("chat") in shard.contexts
+    assert len(shard.timers) == 2
+    assert [one.is_fence for one in logs_of(world)[logs:]] == [True]
+
+
+async def test_a_repeated_message_decides_nothing_and_publishes_nothing() -> None:
+    world = World()
+    process = await until_tools_are_asked(world)
+    first = next(one.message for spec in INPUTS for one in world.topics.of(spec))
+    published = [len(list(world.topics.of(spec))) for spec in (TASK_LOGS, TOOL_CALLS, GENERATION_REQUESTS)]
+    await world.deliver(process, first)
+    assert published == [
+        len(list(world.topics.of(spec))) for spec in (TASK_LOGS, TOOL_CALLS, GENERATION_REQUESTS)
+    ]
+
+
+async def test_another_process_publishes_the_stored_decision_again_and_the_same_one_does_not() -> None:
+    world = World()
+    process = await until_tools_are_asked(world)
+    first = next(one.message for spec in INPUTS for one in world.topics.of(spec))
+    await world.deliver(process, first)
+    assert len(logs_of(world)) == 3
+    await world.deliver(world.process(), first)
+    assert len(logs_of(world)) == 4
+    assert logs_of(world)[2] == logs_of(world)[3]
+
+
+async def test_a_context_of_another_format_is_given_up_without_losing_its_last_decision() -> None:
+    world = World()
+    world.say("chat", "one")
+    process = world.process()
+    waiting = world.inputs()[0]
+    process.plan = {13: kill}
+    await world.deliver(process, waiting, process.plan)
+    world.work()
+    partition = waiting.partition
+    shard = world.redis.shard(partition)
+    kept = shard.contexts[uuid("chat")]
+    kept.stored = Stored(b'{"format":99}', kept.stored.outbox, kept.stored.term, kept.stored.version)
+    await world.settle()
+    world.check("chat")
+    assert world.record.fences[uuid("chat")] > kept.stored.term
+
+
+async def test_who_gives_up_an_unreadable_context_keeps_its_last_writer_out() -> None:
+    world = World()
+    process = await until_tools_are_asked(world)
+    partition = world.inputs()[0].partition if world.inputs() else logs_partition(world)
+    contexts = FakeContexts(world.redis)
+    loaded = await contexts.load(partition, uuid("chat"), leave_token=False)
+    assert loaded.stored is not None
+    old = loaded.stored
+    shard = world.redis.shard(partition)
+    shard.contexts[uuid("chat")].stored = Stored(b"from elsewhere", old.outbox, old.term, old.version)
+    world.work()
+    await world.deliver(process, world.inputs()[0])
+    refused = await contexts.store(
+        partition,
+        uuid("chat"),
+        epoch=loaded.epoch.id,
+        expected=(old.term, old.version),
+        new=old,
+        ttl_s=60,
+    )
+    assert refused is False
+    await world.settle()
+    world.check("chat")
+
+
+def logs_partition(world: World) -> int:
+    return next(one.message.partition for one in world.topics.of(TASK_LOGS))

@@ -1,0 +1,48 @@
+"""A conversation from message to answer through the real role and step, on fakes of everything around them."""
+
+from schemas.lists import Action, RunStatus
+from schemas.records import ConversationMessage, Run, Session
+from tests.unit.streams.session_shell.world import World, uuid
+
+
+async def test_a_message_comes_back_as_an_answer_through_model_and_tools() -> None:
+    world = World()
+    message_id = world.say("chat", "What is the answer?")
+    turns = await world.settle()
+    world.check("chat")
+    actions = [entry.action for one in world.record.accepted(uuid("chat")) for entry in one.entries]
+    assert actions[:4] == [
+        Action.SESSION_CREATED,
+        Action.MESSAGE_RECEIVED,
+        Action.RUN_STARTED,
+        Action.GENERATION_REQUESTED,
+    ]
+    assert actions[-1] is Action.RUN_COMPLETED
+    assert actions.count(Action.TOOL_CALLED) == actions.count(Action.TOOL_SUCCEEDED) == 2
+    [run] = [row for row in world.record.rows.values() if isinstance(row, Run)]
+    assert (run.status, run.output, run.message_id) == (RunStatus.COMPLETED, "It is 42.", message_id)
+    assert len(turns) == 5
+
+
+async def test_a_second_message_waits_for_the_first_run() -> None:
+    world = World()
+    world.say("chat", "one")
+    world.say("chat", "two")
+    await world.settle()
+    world.check("chat")
+    runs = [row for row in world.record.rows.values() if isinstance(row, Run)]
+    assert [run.status for run in runs] == [RunStatus.COMPLETED] * 2
+    orders = [row.sequence_order for row in world.record.rows.values() if isinstance(row, ConversationMessage)]
+    assert sorted(orders) == list(range(1, len(orders) + 1))
+
+
+async def test_a_conversation_goes_on_after_its_context_is_gone() -> None:
+    world = World()
+    world.say("chat", "one")
+    await world.settle()
+    world.redis.flush()
+    world.say("chat", "two")
+    await world.settle()
+    world.check("chat")
+    [session] = [row for row in world.record.rows.values() if isinstance(row, Session)]
+    assert session.term == world.record.fences[uuid("chat")] > 1
