@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, cast
 
@@ -26,7 +27,8 @@ FRAME_BYTES = 5
 CONTENT_TYPE = b"application/avro"
 _MAGIC = 0
 _JSON_STARTS = frozenset(b"{ \t\r\n")
-_UUID = frozenset({"uuid"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _NAMED_PROBLEMS = 5
 """Wrong fields named in one error; more would drown the first."""
 
@@ -45,12 +47,11 @@ class RegisteredSchema:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """How a topic's values were written: parsed once as records want it and once without any logical type."""
+    """How a topic's values were written, parsed once and without logical types."""
 
     topic: str
     is_current: bool
     schema: Any
-    plain: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class _Form:
     frame: bytes
     writer: _Writer
     nested: tuple[str, ...]
+    times: tuple[str, ...]
 
 
 class Codec:
@@ -103,12 +105,17 @@ class Codec:
 
         """
         form = self._forms[BY_RECORD[type(record)].name]
-        datum = record.__dict__
-        if form.nested:
-            datum = datum | {name: [part.__dict__ for part in datum[name]] for name in form.nested}
+        datum = record.__dict__.copy()
+        for name in form.nested:
+            datum[name] = [part.__dict__ for part in datum[name]]
         buffer = BytesIO()
         _ = buffer.write(form.frame)
         try:
+            # Quicker by half than fastavro's own conversion, which these instants would take one by one.
+            for name in form.times:
+                moment = datum[name]
+                if moment is not None:
+                    datum[name] = (moment - _EPOCH) // _MICROSECOND
             schemaless_writer(buffer, form.writer.schema, datum)
         except (ValueError, TypeError, OverflowError) as error:
             message = f"{type(record).__name__} cannot be written as Avro: {error}"
@@ -130,7 +137,7 @@ class Codec:
         if value and spec.inbound and value[0] in _JSON_STARTS:
             return _validated(form, _json_object(value))
         if value and value[0] == _MAGIC:
-            return _validated(form, self._datum(spec, value, form.writer.schema, plain=False))
+            return _validated(form, _with_times(form, self._datum(spec, value, form.writer)))
         raise _not_a_value(spec, value)
 
     def decode_plain(self, spec: TopicSpec, value: bytes | None) -> dict[str, Any]:
@@ -146,9 +153,9 @@ class Codec:
         form = self._form_of(spec)
         _refuse_size(value)
         if value and value[0] == _MAGIC:
-            return self._datum(spec, value, form.writer.plain, plain=True)
+            return self._datum(spec, value, form.writer)
         record = self.decode(spec, value)
-        return self._datum(spec, self.encode(record), form.writer.plain, plain=True)
+        return self._datum(spec, self.encode(record), form.writer)
 
     def schema_id_of(self, spec: TopicSpec) -> int:
         """Return the id under which values of this topic are written now."""
@@ -180,14 +187,11 @@ class Codec:
             record=record,
             frame=bytes([_MAGIC]) + identity.to_bytes(4, "big"),
             writer=self._writers[identity],
-            nested=tuple(
-                name
-                for name, field in record.model_fields.items()
-                if field.annotation and _nests(field.annotation)
-            ),
+            nested=tuple(name for name, field in record.model_fields.items() if _nests(field.annotation)),
+            times=_times(current),
         )
 
-    def _datum(self, spec: TopicSpec, value: bytes, reader: Any, *, plain: bool) -> dict[str, Any]:
+    def _datum(self, spec: TopicSpec, value: bytes, reader: _Writer) -> dict[str, Any]:
         if len(value) < FRAME_BYTES:
             raise _not_a_value(spec, value)
         identity = int.from_bytes(value[1:FRAME_BYTES], "big")
@@ -200,9 +204,8 @@ class Codec:
             raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA)
         buffer = BytesIO(value)
         _ = buffer.seek(FRAME_BYTES)
-        written = writer.plain if plain else writer.schema
         try:
-            datum = schemaless_reader(buffer, written, None if writer.is_current else reader)
+            datum = schemaless_reader(buffer, writer.schema, None if writer.is_current else reader.schema)
         except SchemaResolutionError as error:
             message = f"schema {identity} does not resolve to the current {spec.name}: {error}"
             raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA) from error
@@ -218,13 +221,28 @@ class Codec:
 
 
 def _writer(registered: RegisteredSchema, current: Mapping[str, Any]) -> _Writer:
-    # Records keep UUIDs as text, so only instants are converted; what sinks read is not converted at all.
+    # Records and sinks both keep UUIDs as text; converting them to objects and back halves the speed.
     return _Writer(
         topic=registered.topic,
         is_current=canonical_text(registered.schema) == canonical_text(current),
-        schema=parse_schema(without_logical_types(registered.schema, kinds=_UUID)),
-        plain=parse_schema(without_logical_types(registered.schema)),
+        schema=parse_schema(without_logical_types(registered.schema)),
     )
+
+
+def _times(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(field["name"] for field in schema["fields"] if "timestamp-micros" in canonical_text(field))
+
+
+def _with_times(form: _Form, datum: dict[str, Any]) -> dict[str, Any]:
+    for name in form.times:
+        micros = datum[name]
+        if micros is not None:
+            try:
+                datum[name] = _EPOCH + timedelta(microseconds=micros)
+            except OverflowError as error:
+                message = f"{form.record.__name__} has wrong fields: {name}: {micros} µs is no date"
+                raise PoisonError(message, code=ErrorCode.INVALID) from error
+    return datum
 
 
 def _nests(annotation: object) -> bool:

@@ -44,7 +44,7 @@ class Limits(_Part):
 
 
 class AgentConfiguration(_Part):
-    """Everything that decides how an agent answers. `run_started` keeps a copy, so a run can be replayed as it was."""
+    """Everything that decides how an agent answers. `run_started` keeps a copy, so it can be replayed."""
 
     system_prompt: Text = "You are a helpful assistant."
     model: Name = "rehearsal"

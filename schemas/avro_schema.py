@@ -45,17 +45,16 @@ def schema_id(schema: object) -> int:
     return (int.from_bytes(digest[:4], "big") & _ID_BITS) or 1
 
 
-def without_logical_types(schema: object, *, kinds: frozenset[str] | None = None) -> Any:
-    """Return `schema` with logical types (all, or only `kinds`) reduced to the plain types beneath them."""
+def without_logical_types(schema: object) -> Any:
+    """Return `schema` with logical types reduced to the plain types beneath them."""
     if isinstance(schema, list):
-        return [without_logical_types(part, kinds=kinds) for part in cast("list[object]", schema)]
+        return [without_logical_types(part) for part in cast("list[object]", schema)]
     if not isinstance(schema, dict):
         return schema
     parts = cast("dict[str, object]", schema)
-    logical = parts.get("logicalType")
-    if logical is not None and (kinds is None or logical in kinds):
+    if "logicalType" in parts:
         return parts["type"]
-    return {name: without_logical_types(part, kinds=kinds) for name, part in parts.items()}
+    return {name: without_logical_types(part) for name, part in parts.items()}
 
 
 def _record(record: type[Record], named: set[str]) -> dict[str, Any]:

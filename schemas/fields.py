@@ -13,7 +13,7 @@ from pydantic import (
 
 
 def _without_nul(text: str) -> str:
-    # PostgreSQL's text refuses U+0000; the replacement character keeps the length and shows that something was there.
+    # PostgreSQL's text refuses U+0000; the replacement character shows that something was there.
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 

@@ -1,4 +1,4 @@
-"""Partition of a key: murmur2 as in Kafka's Java client, so that every default Java producer agrees with us."""
+"""Partition of a key: murmur2 as in Kafka's Java client, so that default Java producers agree with us."""
 
 _MASK = 0xFFFFFFFF
 _M = 0x5BD1E995
@@ -6,7 +6,7 @@ _SEED = 0x9747B28C
 
 
 def murmur2(key: bytes) -> int:
-    """Return the 32-bit murmur2 hash of `key`, unsigned (seed of org.apache.kafka.common.utils.Utils.murmur2)."""
+    """Return the 32-bit murmur2 hash of `key`, unsigned (as org.apache.kafka.common.utils.Utils.murmur2)."""
     length = len(key)
     h = (_SEED ^ length) & _MASK
     whole = length & ~3

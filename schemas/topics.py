@@ -83,12 +83,12 @@ MAX_MESSAGE_BYTES = 1_048_576
 """`max.message.bytes` of every topic: what the broker accepts for one batch."""
 
 MAX_VALUE_BYTES = 900_000
-"""Largest uncompressed value that is ever sent. A batch that the broker refuses would poison its partition's sequence
-for ever, so the size is checked before sending, with room for key, headers and framing."""
+"""Largest uncompressed value that is ever sent. A batch that the broker refuses would poison its partition's
+sequence for ever, so the size is checked before sending, with room for key, headers and framing."""
 
 
 def key_of(record: records.Record) -> str:
-    """Return the message key of `record`: its session, its own id, or its user where a document has no session."""
+    """Return the message key of `record`: session, own id, or the user of a document without session."""
     spec = BY_RECORD[type(record)]
     key = getattr(record, spec.key_field)
     if key is None and isinstance(record, records.Document):
