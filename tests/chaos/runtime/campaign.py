@@ -233,6 +233,9 @@ async def main(argv: list[str]) -> int:
             )
             for problem in report.problems:
                 say(f"  {problem}")
+        if options.native:
+            lost = await count_lost_natively(stack, folder / "native")
+            say(f"Faust's own concurrency=16, 6 kills: {lost} of {MESSAGES} messages lost")
     say(
         f"{options.seeds - failed} of {options.seeds} seeds passed"
         + (f"; journals in {folder}" if failed else "")
