@@ -39,21 +39,26 @@ class Made:
 
     @property
     def task_id(self) -> str:
+        """Id of its task."""
         return ids.task_id(self.session_id)
 
     @property
     def run_id(self) -> str:
+        """Id of its run."""
         return ids.run_id(self.session_id, self.session_id)
 
     @property
     def generation_id(self) -> str:
+        """Id of its first generation."""
         return ids.generation_id(self.run_id, 0)
 
     @property
     def tool_call_id(self) -> str:
+        """Id of its first tool call."""
         return ids.tool_call_id(self.generation_id, 0)
 
     def logs(self, first: int = 1, count: int = 1, *, term: int = 0, payload: str = ODD_JSON) -> TaskLogs:
+        """A decision with `count` entries from sequence `first` on."""
         entries = tuple(
             LogEntry(
                 id=ids.log_id(self.session_id, sequence),
@@ -68,6 +73,7 @@ class Made:
         return self._decision(term=term, entries=entries)
 
     def fence(self, previous: int) -> TaskLogs:
+        """A fence after the one with the term `previous`."""
         return self._decision(term=0, fence_previous=previous)
 
     def _decision(
@@ -89,6 +95,7 @@ class Made:
         )
 
     def task(self) -> Task:
+        """Its task."""
         return Task(
             id=self.task_id,
             session_id=self.session_id,
@@ -102,6 +109,7 @@ class Made:
         )
 
     def session(self, *, timers: str = "[]", version: int = 1) -> Session:
+        """Itself."""
         return Session(
             id=self.session_id,
             task_id=self.task_id,
@@ -119,6 +127,7 @@ class Made:
         )
 
     def run(self, status: RunStatus = RunStatus.RUNNING, *, term: int = 0, version: int = 1) -> Run:
+        """Its run."""
         return Run(
             id=self.run_id,
             task_id=self.task_id,
@@ -135,6 +144,7 @@ class Made:
     def message(
         self, content: str = "hello", *, order: int = 1, term: int = 0, sequence: int = 1
     ) -> ConversationMessage:
+        """One message."""
         return ConversationMessage(
             id=ids.message_id(self.session_id, order),
             session_id=self.session_id,
@@ -149,6 +159,7 @@ class Made:
         )
 
     def generation(self, index: int = 0, *, cost: float | None = 0.25, response: str = "42") -> Generation:
+        """One generation."""
         return Generation(
             id=ids.generation_id(self.run_id, index),
             task_id=self.task_id,
@@ -167,6 +178,7 @@ class Made:
         )
 
     def tool_call(self) -> ToolCall:
+        """Its tool call."""
         return ToolCall(
             id=self.tool_call_id,
             task_id=self.task_id,
@@ -185,6 +197,7 @@ class Made:
         )
 
     def tool_result(self, result: str = ODD_JSON) -> ToolResult:
+        """The result of its tool call."""
         return ToolResult(
             id=ids.tool_result_id(self.tool_call_id),
             tool_call_id=self.tool_call_id,

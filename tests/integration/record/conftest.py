@@ -9,9 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from maestro.embedded.stack import EmbeddedStack
+from sinks.postgres.store import PostgresStore
 from stores.postgres.migrate import migrate
 from stores.postgres.pool import Database
 from stores.postgres.settings import PostgresSettings
+from tests.fakes.made_session import Made
 
 
 async def _as_admin(url: str, *statements: str) -> None:
@@ -48,3 +50,15 @@ async def database(record_url: str) -> AsyncIterator[Database]:
     opened = Database(PostgresSettings(database_url=SecretStr(record_url)))
     yield opened
     await opened.stop()
+
+
+@pytest.fixture
+def store(database: Database) -> PostgresStore:
+    """The record as a sink's store."""
+    return PostgresStore(database, weeks_ahead=1)
+
+
+@pytest.fixture
+def made() -> Made:
+    """A session of its own."""
+    return Made(str(uuid4()))
