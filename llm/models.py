@@ -5,7 +5,7 @@ from pathlib import Path
 from llm.completion import Completion, CompletionRequest, Model, OnDelta
 from llm.providers import ProviderModel
 from llm.rehearsal import NAME, RehearsalModel
-from llm.script import load_scripts
+from llm.script import Script, load_scripts
 from llm.settings import ModelSettings
 
 _BUILT_IN_SCRIPTS = Path(__file__).parent / "scripts"
@@ -36,7 +36,12 @@ def build_models(settings: ModelSettings) -> Models:
         FatalError: a rehearsal script does not fit.
 
     """
-    folders = [_BUILT_IN_SCRIPTS]
+    scripts = built_in_scripts()
     if settings.rehearsal_scripts is not None:
-        folders.append(settings.rehearsal_scripts)
-    return Models(rehearsal=RehearsalModel(load_scripts(*folders)), provider=ProviderModel(settings))
+        scripts |= load_scripts(settings.rehearsal_scripts)
+    return Models(rehearsal=RehearsalModel(scripts), provider=ProviderModel(settings))
+
+
+def built_in_scripts() -> dict[str, Script]:
+    """Return the rehearsal scripts that come with Maestro, by name."""
+    return load_scripts(_BUILT_IN_SCRIPTS)
