@@ -9,7 +9,7 @@ from streams.session.context import ActiveRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exceeded:
-    """The budget that is used up; `limit` and `spent` in its own unit (calls, tokens, US dollars, seconds)."""
+    """The budget that is used up; `limit` and `spent` in its unit: calls, tokens, US dollars or seconds."""
 
     stop_reason: StopReason
     limit: float

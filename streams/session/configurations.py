@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import orjson
+from pydantic import ValidationError
 
 from schemas.agent_file import AgentConfiguration, configuration_of
 from schemas.records import Agent
@@ -21,10 +22,13 @@ def canonical_configuration(agent: Agent) -> str:
         PoisonError: the agent's configuration does not fit; the message names each field.
 
     """
-    return _canonical(agent)
+    try:
+        return _canonical(agent.configuration)
+    except ValidationError:
+        return configuration_of(agent).model_dump_json()  # raises, with each field named
 
 
 @lru_cache(maxsize=512)
-def _canonical(agent: Agent) -> str:
-    whole = configuration_of(agent).model_dump(mode="json")
+def _canonical(text: str) -> str:
+    whole = AgentConfiguration.model_validate_json(text).model_dump(mode="json")
     return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()

@@ -1,4 +1,7 @@
-"""What a session thinks with: a frozen value, its canonical bytes, and nothing else. It is the fold of the session's logs."""
+"""What a session thinks with: a frozen value, its canonical bytes, and nothing else.
+
+It is the fold of the session's logs.
+"""
 
 from enum import StrEnum
 
@@ -10,9 +13,13 @@ from schemas.errors import ErrorCode, PoisonError
 from schemas.lists import Purpose, Role, RunStatus, SessionStatus, StopReason, TaskStatus
 
 FORMAT = 1
-"""Version of the context's bytes and of the fold. Bytes of another format count as absent: the context is rebuilt."""
+"""Version of the context's bytes and of the fold.
 
-# Bounds of the fold. They are part of the format, not settings: two processes must fold the same logs to the same bytes.
+Bytes of another format count as absent: the context is rebuilt.
+"""
+
+# Bounds of the fold. They are part of the format, not settings: two processes must fold the same logs to the
+# same bytes.
 RECENT_EVENTS = 16
 RECENT_RUNS = 32
 ABANDONED_STEPS = 64
@@ -58,7 +65,10 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class QueuedRun(Struct, frozen=True, kw_only=True, gc=False):
-    """An accepted message whose run has not started. `configuration` is the agent's, as canonical JSON text."""
+    """An accepted message whose run has not started.
+
+    `configuration` is the agent's, as canonical JSON text.
+    """
 
     id: str
     message_id: str
@@ -70,7 +80,10 @@ class QueuedRun(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ActiveRun(Struct, frozen=True, kw_only=True, gc=False):
-    """The run in progress. `next_index` numbers its next generation; `batch` are the newest tool calls in call order."""
+    """The run in progress.
+
+    `next_index` numbers its next generation; `batch` are the newest tool calls in call order.
+    """
 
     id: str
     message_id: str
@@ -135,7 +148,10 @@ class KnownRun(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Context(Struct, frozen=True, kw_only=True, gc=False):
-    """A session as its logs left it. Times are milliseconds since 1970; `sequence` 0 means that nothing was logged yet."""
+    """A session as its logs left it.
+
+    Times are milliseconds since 1970; `sequence` 0 means that nothing was logged yet.
+    """
 
     session_id: str
     format: int = FORMAT

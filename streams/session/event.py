@@ -16,7 +16,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Event:
     """One input record. `id` is the record's own, or derived from its place when it brought none.
 
-    `topic` is the topic's name without prefix; `at` is the broker's timestamp (aware), the only clock a decision knows.
+    `topic` is the topic's name without prefix; `at` is the broker's timestamp (aware), the only clock a
+    decision knows.
     """
 
     id: str

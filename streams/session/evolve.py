@@ -1,4 +1,7 @@
-"""The fold: how one log entry changes a context. The context is what folding all entries of a session leaves."""
+"""The fold: how one log entry changes a context.
+
+The context is what folding all entries of a session leaves.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -60,7 +63,8 @@ def evolve(context: Context, entry: LogEntry, cause: Cause) -> Context:
     """Return the context after `entry`, which `cause` made.
 
     Raises:
-        FatalError: the entry's action is unknown to this version; folding on without it would be wrong in silence.
+        FatalError: the entry's action is unknown to this version; folding on without it would be wrong in
+        silence.
 
     """
     payload = payload_of(entry.action, entry.payload)

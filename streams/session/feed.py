@@ -32,7 +32,10 @@ MAX_CHARS = 4_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One feed entry. `data` is a JSON object: stage, sequence, run_id, at_ms, success, and what the stage shows."""
+    """One feed entry.
+
+    `data` is a JSON object: stage, sequence, run_id, at_ms, success, and what the stage shows.
+    """
 
     kind: str
     data: bytes
@@ -66,25 +69,27 @@ def _nothing(_entry: LogEntry) -> dict[str, Any]:
 
 
 def _details(entry: LogEntry) -> dict[str, Any]:
+    details: dict[str, Any] = {}
     match payload_of(entry.action, entry.payload):
         case RunQueued(position=position):
-            return {"position": position}
+            details = {"position": position}
         case Thought(text=text) | Observation(text=text):
-            return {"text": _cut(text)}
+            details = {"text": _cut(text)}
         case ToolCalled(arguments=arguments):
-            return _tool(entry) | {"arguments": _cut(arguments)}
+            details = _tool(entry) | {"arguments": _cut(arguments)}
         case ToolEnded(outcome=outcome, text=text):
-            return _tool(entry) | {"outcome": outcome, "text": _cut(text)}
+            details = _tool(entry) | {"outcome": outcome, "text": _cut(text)}
         case RunCompleted(output=output, sql_query=sql_query):
-            return {"output": _cut(output), "sql_query": sql_query}
+            details = {"output": _cut(output), "sql_query": sql_query}
         case RunFailed() | RunCancelled() | MessageRejected() as ended:
-            return {
+            details = {
                 "stop_reason": ended.stop_reason,
                 "error_code": ended.error_code,
                 "error_message": _cut(ended.error_message),
             }
         case _:
-            return {}
+            pass
+    return details
 
 
 def _tool(entry: LogEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keeping a conversation within its bytes: older exchanges become lines of the summary, long contents their beginnings."""
+"""Keeping a conversation within its bytes: old exchanges become summary lines, long contents beginnings."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -41,7 +41,7 @@ def condense(messages: Sequence[Message], summary: str, rules: Rules) -> Context
 def shorten_run(
     messages: Sequence[Message], keep_from: int, summary: str, rules: Rules
 ) -> ContextSummarized | None:
-    """Return how to bring the running run's `messages` before order `keep_from` under `max_run_bytes`, or None.
+    """Return how to bring a run's `messages` before order `keep_from` under `max_run_bytes`, or None.
 
     The user's own message stays as it is.
     """
@@ -54,7 +54,7 @@ def shorten_run(
 
 
 def _to_shorten(messages: Sequence[Message], excess_bytes: int, *, first: int) -> list[Message]:
-    """Return the oldest of `messages[first:]` whose shortening takes away `excess_bytes`, or all that gain anything."""
+    """Return the oldest of `messages[first:]` whose shortening gains `excess_bytes`, or all that help."""
     chosen: list[Message] = []
     for message in messages[first:]:
         if excess_bytes <= 0:

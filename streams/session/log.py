@@ -1,6 +1,7 @@
 """The session's log: chain drafts into entries, fold entries into a context, and check a chain.
 
-An entry's hash is the lower-case hexadecimal SHA-256 over the UTF-8 text of these values, joined by one newline (U+000A):
+An entry's hash is the lower-case hexadecimal SHA-256 over the UTF-8 text of these values, joined by one
+newline (U+000A):
 
     previous_hash   (empty for the first entry)
     session_id
@@ -23,6 +24,7 @@ from hashlib import sha256
 
 from schemas import ids
 from schemas.records import LogEntry, TaskLogs
+from streams.session.built import built
 from streams.session.cause import Cause
 from streams.session.context import Context, empty
 from streams.session.draft import Draft
@@ -41,9 +43,10 @@ class Break:
 def chain(
     context: Context, drafts: Sequence[Draft], event: Event, *, term: int
 ) -> tuple[Context, tuple[LogEntry, ...]]:
-    """Number and hash `drafts` as the next entries of the session and fold them: the context after, and the entries.
+    """Number, hash and fold `drafts`: return the context after them, and their entries.
 
-    `term` is the session's fence in force; what is asked for remembers it. No drafts: the same context and no entries.
+    `term` is the session's fence in force; what is asked for remembers it. No drafts: the same context and no
+    entries.
     """
     cause = Cause.of_event(event, term=term)
     entries: list[LogEntry] = []
@@ -55,8 +58,9 @@ def chain(
 
 
 def task_logs(after: Context, entries: tuple[LogEntry, ...], event: Event, *, term: int) -> TaskLogs:
-    """Return the record that carries one decision; `after` and `entries` come from `chain` with the same event and term."""
-    return TaskLogs.model_construct(
+    """Return the record of one decision; `after` and `entries` come from `chain`, same event and term."""
+    return built(
+        TaskLogs,
         session_id=after.session_id,
         task_id=after.task_id,
         user_id=after.user_id,
@@ -90,9 +94,10 @@ def fold(session_id: str, decisions: Iterable[TaskLogs]) -> Context:
 def verify_chain(
     decisions: Iterable[TaskLogs], *, after_sequence: int = 0, after_hash: str = ""
 ) -> Break | None:
-    """Return the first place where the numbering or the hashes of `decisions` do not hold, or None when all is well.
+    """Return the first place where numbers or hashes of `decisions` do not hold, or None when all is well.
 
-    `after_sequence` and `after_hash` are of the entry before the first one given; the defaults mean: from the beginning.
+    `after_sequence` and `after_hash` are of the entry before the first one given; the defaults mean: from the
+    beginning.
     """
     sequence, previous = after_sequence, after_hash
     for logs in decisions:
@@ -146,8 +151,8 @@ def _entry(context: Context, draft: Draft, cause: Cause) -> LogEntry:
         str(cause.occurred_at_us),
         payload,
     )
-    # Values of our own making need no second validation here; the tests validate every record of generated histories.
-    return LogEntry.model_construct(
+    return built(
+        LogEntry,
         id=ids.log_id(context.session_id, sequence),
         sequence=sequence,
         action=draft.action,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from pydantic import JsonValue
 
 from schemas import ids
 from schemas.lists import Purpose, Role, RunStatus
@@ -16,20 +17,19 @@ from schemas.records import (
     TaskLogs,
     ToolCall,
 )
+from streams.session.built import built
 from streams.session.context import ActiveRun, Context, EndedRun, Pending, QueuedRun, Usage
 from streams.session.event import time_of
 from streams.session.prompt import prompt
 from streams.session.timers import timers_of
-
-# These records are built without validation: every value comes from validated records or from our own code, and the
-# tests validate all records of generated histories. Validation would cost more than the rest of a decision together.
 
 
 def generation_request(context: Context, run: ActiveRun, step: Pending) -> GenerationRequest:
     """Return the request for a pending model call, the same each time it is asked for."""
     purpose = step.purpose or Purpose.ACT
     asked = prompt(context, run, purpose)
-    return GenerationRequest.model_construct(
+    return built(
+        GenerationRequest,
         id=step.step_id,
         task_id=context.task_id,
         session_id=context.session_id,
@@ -52,7 +52,8 @@ def generation_request(context: Context, run: ActiveRun, step: Pending) -> Gener
 def tool_call(context: Context, run: ActiveRun, step: Pending) -> ToolCall:
     """Return the request for a pending tool call, the same each time it is asked for."""
     born_at = time_of(step.born_at_ms)
-    return ToolCall.model_construct(
+    return built(
+        ToolCall,
         id=step.step_id,
         task_id=context.task_id,
         session_id=context.session_id,
@@ -85,8 +86,9 @@ def conversation_message(
     tool_results: list[dict[str, Any]] | None = None,
     sql_query: str | None = None,
 ) -> ConversationMessage:
-    """Return the conversation's entry number `order`; `metadata` is the producer's own, `stage` is added to it."""
-    return ConversationMessage.model_construct(
+    """Return the conversation's entry number `order`; `stage` is added to the producer's own `metadata`."""
+    return built(
+        ConversationMessage,
         id=ids.message_id(logs.session_id, order),
         session_id=logs.session_id,
         task_id=logs.task_id,
@@ -106,7 +108,7 @@ def conversation_message(
 
 
 def run_record(context: Context, run_id: str, logs: TaskLogs, *, version: int) -> Run | None:
-    """Return the run of that id as `context` has it (active, waiting or just ended), or None when it has none."""
+    """Return the run of that id as `context` has it (active, waiting or just ended), or None."""
     for ended in context.ended:
         if ended.id == run_id:
             return _ended_run(context, ended, logs, version)
@@ -119,7 +121,8 @@ def run_record(context: Context, run_id: str, logs: TaskLogs, *, version: int) -
 
 
 def _active_run(context: Context, run: ActiveRun, logs: TaskLogs, version: int) -> Run:
-    return Run.model_construct(
+    return built(
+        Run,
         **_same_of_all(context, run),
         user_id=context.user_id,
         status=run.status,
@@ -133,7 +136,8 @@ def _active_run(context: Context, run: ActiveRun, logs: TaskLogs, version: int) 
 
 
 def _queued_run(context: Context, run: QueuedRun, logs: TaskLogs, version: int) -> Run:
-    return Run.model_construct(
+    return built(
+        Run,
         **_same_of_all(context, run),
         user_id=context.user_id,
         status=RunStatus.QUEUED,
@@ -144,7 +148,8 @@ def _queued_run(context: Context, run: QueuedRun, logs: TaskLogs, version: int) 
 
 
 def _ended_run(context: Context, run: EndedRun, logs: TaskLogs, version: int) -> Run:
-    return Run.model_construct(
+    return built(
+        Run,
         **_same_of_all(context, run),
         user_id=run.user_id,
         status=run.status,
@@ -186,7 +191,8 @@ def _used(usage: Usage) -> dict[str, Any]:
 
 def task_record(context: Context, logs: TaskLogs, *, version: int) -> Task:
     """Return the session's task as it stands."""
-    return Task.model_construct(
+    return built(
+        Task,
         id=logs.task_id,
         session_id=context.session_id,
         user_id=context.user_id,
@@ -206,7 +212,8 @@ def session_record(context: Context, logs: TaskLogs, partition: int, *, version:
         {"key": timer.key, "kind": timer.kind, "due_ms": timer.due_ms}
         for timer in timers_of(context).values()
     ]
-    return Session.model_construct(
+    return built(
+        Session,
         id=context.session_id,
         task_id=logs.task_id,
         user_id=context.user_id,
@@ -233,7 +240,7 @@ def session_record(context: Context, logs: TaskLogs, partition: int, *, version:
 
 
 def _with_stage(metadata: str | None, stage: str) -> str:
-    own: object = orjson.loads(metadata) if metadata else {}
+    own: JsonValue = orjson.loads(metadata) if metadata else {}
     values = own if isinstance(own, dict) else {"value": own}
     return orjson.dumps({**values, "stage": stage}).decode()
 

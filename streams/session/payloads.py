@@ -1,6 +1,7 @@
-"""What each log entry carries: everything that the fold and the outputs need, and nothing that they can derive.
+"""What each log entry carries: what the fold and the outputs need, and nothing that they can derive.
 
-Fields are only ever added, with defaults: an old log must fold for ever. `order` is a place in the conversation.
+Fields are only ever added, with defaults: an old log must fold for ever. `order` is a place in the
+conversation.
 """
 
 from collections.abc import Mapping
@@ -120,7 +121,10 @@ class Thought(Payload, frozen=True, kw_only=True, gc=False):
 
 
 class ToolCalled(Payload, frozen=True, kw_only=True, gc=False):
-    """A tool call is sent; the session waits until `due_ms`. `arguments` is JSON text as the model gave it."""
+    """A tool call is sent; the session waits until `due_ms`.
+
+    `arguments` is JSON text as the model gave it.
+    """
 
     generation_id: str
     index: int
@@ -149,7 +153,7 @@ class Observation(Payload, frozen=True, kw_only=True, gc=False):
 
 
 class ContextSummarized(Payload, frozen=True, kw_only=True, gc=False):
-    """Messages up to `dropped_through` (0: none) live on in `summary`; those in `shortened` keep their beginnings."""
+    """Messages up to `dropped_through` (0: none) live on in `summary`; `shortened` ones keep a beginning."""
 
     dropped_through: int
     summary: str
@@ -259,6 +263,6 @@ def text_of(payload: Payload) -> str:
 
 
 def payload_of(action: Action, text: str) -> Payload | None:
-    """Return the payload that `text` of an entry with `action` holds, or None for an action unknown to this version."""
+    """Return the payload that `text` of an entry holds, or None for an action unknown to this version."""
     decoder = _DECODERS.get(action)
     return None if decoder is None else decoder.decode(text)

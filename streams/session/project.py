@@ -1,6 +1,7 @@
 """What a decision publishes besides its logs: requests, messages, runs, task and session.
 
-A function of the context after the decision and of its logs alone, because the same records are published again
+A function of the context after the decision and of its logs alone, because the same records are published
+again
 whenever nobody saw all of them acknowledged.
 """
 
@@ -47,9 +48,10 @@ _SESSION_CHANGES = _TASK_CHANGES | {
 
 
 def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...]:
-    """Return the records that the decision `logs` publishes, in the order to publish them: what others work on comes first.
+    """Return the records that the decision `logs` publishes: first what others work on.
 
-    `after` is the context that the decision left, `partition` the session's partition. A fence publishes nothing.
+    `after` is the context that the decision left, `partition` the session's partition. A fence publishes
+    nothing.
     """
     requests: list[Record] = []
     messages: list[Record] = []
@@ -69,7 +71,10 @@ def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...
 
 
 def reissue(context: Context) -> tuple[GenerationRequest | ToolCall, ...]:
-    """Return the requests for all that is pending, as they were first made: same ids, birth, deadline, term and sequence."""
+    """Return the requests for all that is pending as they were first made.
+
+    Same ids, birth, deadline, term and sequence; `context` as it is now.
+    """
     run = context.run
     if run is None:
         return ()
@@ -94,7 +99,8 @@ def _request(after: Context, payload: Payload | None, entry: LogEntry) -> Genera
 
 
 def _is_earliest(after: Context, payload: Payload | None) -> bool:
-    # The session's record must name a moment that is not later than the earliest that the session waits for: whoever
+    # The session's record must name a moment that is not later than the earliest that the session waits for:
+    # whoever
     # finds the timers lost arms them from there. Later ones need no new record.
     due_ms = getattr(payload, "due_ms", None)
     return after.run is not None and due_ms == after.run.announced_due_ms

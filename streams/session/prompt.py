@@ -27,7 +27,10 @@ class Prompt:
 
 
 def prompt(context: Context, run: ActiveRun, purpose: Purpose) -> Prompt:
-    """Return what the model of `run` shall read now. A function of the context alone: asking again gives the same."""
+    """Return what the model of `run` shall read now.
+
+    A function of the context alone: asking again gives the same.
+    """
     configuration = read_configuration(run.configuration)
     messages = [system_message(context, configuration, purpose), *chat_messages(context.messages)]
     parameters = {

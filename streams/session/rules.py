@@ -1,4 +1,7 @@
-"""The limits that decisions obey. They are settings: the fold never reads them, what they caused is in the logs."""
+"""The limits that decisions obey.
+
+They are settings: the fold never reads them, what they caused is in the logs.
+"""
 
 from dataclasses import dataclass
 

@@ -25,7 +25,7 @@ class TimerChange:
 
 
 def timers_of(context: Context) -> dict[str, Timer]:
-    """Return all timers of `context` by key; a function of the context alone, so a rebuilt one arms the same."""
+    """Return all timers of `context` by key; a rebuilt context arms the same."""
     return {
         step.step_id: Timer(key=step.step_id, kind=TimerKind.DEADLINE, due_ms=step.due_ms)
         for step in context.pending

@@ -1,4 +1,7 @@
-"""What happens next: one file per kind of event. Pure: the same context, event, agent and rules give the same drafts."""
+"""What happens next: one file per kind of event.
+
+Pure: the same context, event, agent and rules give the same drafts.
+"""
 
 from streams.session.decide.dispatch import agent_wanted, decide
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-import orjson
+from msgspec import DecodeError, Raw, Struct
+from msgspec.json import Decoder
 
 from schemas import ids
 from schemas.records import Generation
@@ -21,6 +22,15 @@ class ParsedCall:
     provider_call_id: str | None
 
 
+class _AskedItem(Struct, frozen=True):
+    name: str
+    id: str | int | None = None
+    arguments: Raw = Raw(b"{}")
+
+
+_CALLS = Decoder(list[_AskedItem])
+
+
 class NonsenseError(ValueError):
     """The model's tool calls are not what a model is told to answer."""
 
@@ -32,31 +42,26 @@ def asked_calls(generation: Generation, *, max_calls: int) -> tuple[ParsedCall, 
         NonsenseError: not an array of {id, name, arguments}, an unusable name, or more than `max_calls`.
 
     """
-    calls: object = orjson.loads(generation.tool_calls)
-    if not isinstance(calls, list):
-        message = "its tool calls are not an array"
-        raise NonsenseError(message)
-    items: list[object] = calls
+    try:
+        items = _CALLS.decode(generation.tool_calls)
+    except DecodeError as error:
+        message = f"its tool calls are not an array of id, name and arguments: {error}"
+        raise NonsenseError(message) from error
     if len(items) > max_calls:
         message = f"it asks for {len(items)} tool calls at once, {max_calls} are allowed"
         raise NonsenseError(message)
     return tuple(_call(generation.id, index, item) for index, item in enumerate(items))
 
 
-def _call(generation_id: str, index: int, item: object) -> ParsedCall:
-    if not isinstance(item, dict):
-        message = f"its tool call {index} is not an object"
-        raise NonsenseError(message)
-    fields: dict[object, object] = item
-    name, provider_id = fields.get("name"), fields.get("id")
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
+def _call(generation_id: str, index: int, item: _AskedItem) -> ParsedCall:
+    if not 0 < len(item.name) <= MAX_NAME_CHARS or not item.name.isprintable():
         message = f"its tool call {index} has no usable name"
         raise NonsenseError(message)
     return ParsedCall(
         id=ids.tool_call_id(generation_id, index),
         index=index,
-        name=name,
+        name=item.name,
         # Text that is no JSON stays a JSON string: the tool refuses it, and the model can read why.
-        arguments=orjson.dumps(fields.get("arguments", {})).decode(),
-        provider_call_id=provider_id if isinstance(provider_id, str) else None,
+        arguments=bytes(item.arguments).decode(),
+        provider_call_id=None if item.id is None else str(item.id),
     )

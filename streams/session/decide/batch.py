@@ -23,7 +23,8 @@ def conclude_batch(
 ) -> None:
     """Log the observation of `calls` (results by call id in `texts`) and go on with `run`.
 
-    `from_order` is the place of the message that asked for them: what the run said before it may be shortened.
+    `from_order` is the place of the message that asked for them: what the run said before it may be
+    shortened.
     """
     lines = [f"{call.name}: {first_chars(texts.get(call.id, ''), RESULT_CHARS)}" for call in calls]
     decision.log(

@@ -28,13 +28,14 @@ def decide_generation(decision: Decision, generation: Generation) -> None:
         return
     if generation.status is not GenerationStatus.COMPLETED:
         code = generation.error_code or ErrorCode.MODEL_ERROR
-        _fail(decision, run, step, generation, code, generation.error_message or "the model failed")
+        message = generation.error_message or "the model failed"
+        _fail(decision, run, _ended(step, generation, code=code, message=message))
         return
     try:
         calls = _checked_calls(decision, generation)
     except NonsenseError as error:
         message = f"the model's answer is of no use: {error}; try again, or use another model"
-        _fail(decision, run, step, generation, ErrorCode.MODEL_NONSENSE, message)
+        _fail(decision, run, _ended(step, generation, code=ErrorCode.MODEL_NONSENSE, message=message))
         return
     ended = _ended(step, generation)
     decision.log(Action.GENERATION_COMPLETED, ended, run_id=run.id)
@@ -71,22 +72,19 @@ def _ended(
         cost=generation.cost_estimate,
         latency_ms=generation.latency_ms,
         finish_reason=None if generation.finish_reason is None else cut(generation.finish_reason, 200),
-        error_code=code,
-        error_message=message,
+        error_code=None if code is None else cut(code, 200),
+        error_message=None if message is None else cut(message, ERROR_BYTES),
     )
 
 
-def _fail(
-    decision: Decision, run: ActiveRun, step: Pending, generation: Generation, code: str, message: str
-) -> None:
-    code, message = cut(code, 200), cut(message, ERROR_BYTES)
-    decision.log(
-        Action.GENERATION_FAILED,
-        _ended(step, generation, code=code, message=message),
-        run_id=run.id,
-        success=False,
+def _fail(decision: Decision, run: ActiveRun, ended: GenerationEnded) -> None:
+    decision.log(Action.GENERATION_FAILED, ended, run_id=run.id, success=False)
+    decision.fail(
+        run,
+        StopReason.MODEL_ERROR,
+        ended.error_code or ErrorCode.MODEL_ERROR,
+        ended.error_message or "",
     )
-    decision.fail(run, StopReason.MODEL_ERROR, code, message)
 
 
 def _answer(decision: Decision, run: ActiveRun, text: str) -> None:

@@ -7,7 +7,10 @@ from streams.session.payloads import ResultIgnored
 
 
 def ignore_late(decision: Decision, step_id: str, kind: StepKind, run_id: str) -> None:
-    """Log the answer to an abandoned step once. A repeat of a known answer, or one never asked for, is nothing."""
+    """Log the answer to an abandoned step once.
+
+    A repeat of a known answer, or one never asked for, is nothing.
+    """
     if step_id in decision.context.abandoned:
         decision.log(
             Action.RESULT_IGNORED,

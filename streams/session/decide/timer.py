@@ -10,9 +10,12 @@ from streams.session.payloads import DeadlinePassed
 
 
 def decide_timer(decision: Decision, timer: TimerFired) -> None:
-    """End the run whose step has not answered in time. A timer of something else, or of an earlier due time, is nothing.
+    """End the run whose step has not answered in time.
 
-    The record's own due time is compared, not the broker's time: whoever fires timers has another clock, and a firing
+    A timer of something else, or of an earlier due time, is nothing.
+
+    The record's own due time is compared, not the broker's time: whoever fires timers has another clock, and
+    a firing
     that were refused as too early would not come again.
     """
     run = decision.context.run

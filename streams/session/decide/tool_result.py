@@ -1,8 +1,8 @@
 """A tool has answered: keep its result, and go on when it was the last of its generation."""
 
-from typing import Any
-
 import orjson
+from msgspec import DecodeError, Struct
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from schemas.errors import ErrorCode
@@ -17,10 +17,17 @@ from streams.session.rules import Rules
 from streams.session.sizes import cut
 
 SQL_TOOL = "sql_query"
-SQL_ARGUMENTS = ("query", "sql")
-"""Names under which the tool takes its statement."""
 
 ERROR_BYTES = 4_096
+"""What is kept of a tool's error message."""
+
+
+class _SqlArguments(Struct, frozen=True):
+    query: str | None = None
+    sql: str | None = None
+
+
+_SQL_ARGUMENTS = Decoder(_SqlArguments)
 
 
 def decide_tool_result(decision: Decision, result: ToolResult) -> None:
@@ -99,9 +106,8 @@ def _text(result: ToolResult, run: ActiveRun, rules: Rules) -> str:
 def _sql_query(step: Pending, result: ToolResult) -> str | None:
     if step.name != SQL_TOOL or result.outcome is not ToolOutcome.SUCCEEDED:
         return None
-    arguments: Any = orjson.loads(step.arguments or "{}")
-    if not isinstance(arguments, dict):
+    try:
+        arguments = _SQL_ARGUMENTS.decode(step.arguments or "{}")
+    except DecodeError:
         return None
-    values: dict[str, object] = arguments
-    found = (values.get(name) for name in SQL_ARGUMENTS)
-    return next((value for value in found if isinstance(value, str)), None)
+    return arguments.query or arguments.sql

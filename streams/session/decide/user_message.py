@@ -38,7 +38,10 @@ def agent_of_message(context: Context, message: UserMessage, rules: Rules) -> st
 
 
 def decide_user_message(decision: Decision, message: UserMessage, agent: Agent | None) -> None:
-    """Draft what a message makes happen. An accepted one ends in exactly one terminal run, a rejected one in that at once."""
+    """Draft what a message makes happen.
+
+    An accepted one ends in exactly one terminal run, a rejected one in that at once.
+    """
     context, rules = decision.context, decision.rules
     run = _run_of(decision, message)
     usable = usable_agent(agent, user_id=message.user_id, session_id=context.session_id)
@@ -85,7 +88,8 @@ def _configuration(agent: Agent | None, agent_id: str, rules: Rules) -> tuple[st
         text = f"{error.message}; mend the agent and send the message again"
         return "", _Rejection(reason=StopReason.UNKNOWN_AGENT, message=text)
     if len(configuration.encode()) > rules.max_configuration_bytes:
-        text = f"the configuration of agent {agent_id} is larger than {rules.max_configuration_bytes} bytes; shorten it"
+        limit = rules.max_configuration_bytes
+        text = f"the configuration of agent {agent_id} is larger than {limit} bytes; shorten it"
         return "", _Rejection(reason=StopReason.TOO_LARGE, message=text)
     return configuration, None
 

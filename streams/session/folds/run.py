@@ -190,7 +190,10 @@ def _ended(context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reas
 
 
 def _close(context: Context, ended: EndedRun) -> Context:
-    """Take the run out of what is active, waiting or pending. Its unanswered steps are remembered: they may still answer."""
+    """Take the run out of what is active, waiting or pending.
+
+    Its unanswered steps are remembered: they may still answer.
+    """
     was_active = context.run is not None and context.run.id == ended.id
     unanswered = tuple(step.step_id for step in context.pending if step.run_id == ended.id)
     return replace(

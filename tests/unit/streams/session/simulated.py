@@ -163,13 +163,16 @@ class Simulated:
         )
 
     def command(
-        self, kind: CommandKind, *, run_id: str | None = None, user_id: str = "alice", payload: str | None = None
+        self,
+        kind: CommandKind,
+        *,
+        run_id: str | None = None,
+        user_id: str = "alice",
+        payload: str | None = None,
     ) -> tuple[Record, ...]:
         """Somebody commands something."""
         return self.take(
-            SessionCommand(
-                session_id=SESSION, user_id=user_id, kind=kind, run_id=run_id, payload=payload
-            )
+            SessionCommand(session_id=SESSION, user_id=user_id, kind=kind, run_id=run_id, payload=payload)
         )
 
     def answer(
