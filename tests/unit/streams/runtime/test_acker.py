@@ -78,9 +78,10 @@ class Generations(RuleBasedStateMachine):
         self.held: deque[int] = deque()
         self.done: set[int] = set()
 
-    @rule()
-    def rebalance(self) -> None:
-        self.acker.end()
+    @rule(is_told=st.booleans())
+    def rebalance(self, is_told: bool) -> None:
+        if is_told:
+            self.acker.end()
         self.generation += 1
         self.acker.begin(self.generation)
         self.next_delivery = self.committed

@@ -242,6 +242,22 @@ async def test_an_old_generations_acknowledgement_is_dropped_and_remembered() ->
     assert bench.role.started == [0, 1, 2]
 
 
+async def test_what_finished_before_its_partition_went_elsewhere_is_not_believed_afterwards() -> None:
+    bench = Bench()
+    await bench.begin()
+    await bench.send(record(0, key=b"a"), record(1, key=b"b"))
+    bench.open(1)
+    await until(lambda: bench.runner.unfinished == 1)
+    bench.runner.revoking()
+    await bench.begin(2, partitions=(1,))
+    bench.runner.revoking()
+    await bench.begin(3)
+    bench.open(0)
+    await bench.send(record(0, key=b"a"), record(1, key=b"b"), generation=3)
+    await until(lambda: bench.acknowledged == [0, 1])
+    assert bench.role.started == [0, 1, 0, 1]
+
+
 async def test_messages_of_an_old_generation_are_left_alone() -> None:
     bench = Bench()
     await bench.begin(2)
