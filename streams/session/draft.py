@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from schemas.lists import Action
-from streams.session.payloads import Payload, text_of
+from streams.session.payload_text import text_of
+from streams.session.payloads import Payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from schemas.records import LogEntry
 from streams.session.cause import Cause
 from streams.session.context import RECENT_EVENTS, Context
 from streams.session.folds import run, session, step
-from streams.session.payloads import payload_of
+from streams.session.payload_text import payload_of
 
 # Each function takes the payload type that PAYLOADS names for its action; a test walks through all pairs.
 _Fold = Callable[[Context, Any, LogEntry, Cause], Context]

@@ -10,6 +10,7 @@ import orjson
 from schemas.lists import Action
 from schemas.records import LogEntry, TaskLogs
 from streams.session.event import ms_of
+from streams.session.payload_text import payload_of
 from streams.session.payloads import (
     MessageRejected,
     Observation,
@@ -20,7 +21,6 @@ from streams.session.payloads import (
     Thought,
     ToolCalled,
     ToolEnded,
-    payload_of,
 )
 
 STAGE = "stage"

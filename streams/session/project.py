@@ -11,6 +11,7 @@ from schemas.lists import Action, Role
 from schemas.records import ConversationMessage, GenerationRequest, LogEntry, Record, TaskLogs, ToolCall
 from streams.session import outputs
 from streams.session.context import Context, StepKind
+from streams.session.payload_text import payload_of
 from streams.session.payloads import (
     GenerationRequested,
     Observation,
@@ -20,7 +21,6 @@ from streams.session.payloads import (
     Thought,
     ToolCalled,
     ToolEnded,
-    payload_of,
 )
 
 RUN_CHANGES = frozenset(

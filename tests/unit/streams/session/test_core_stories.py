@@ -24,7 +24,7 @@ from streams.session.event import micros_of, ms_of, time_of
 from streams.session.evolve import FOLDS
 from streams.session.feed import stages
 from streams.session.log import verify_chain
-from streams.session.payloads import PAYLOADS
+from streams.session.payload_text import PAYLOADS
 from streams.session.rules import Rules
 from tests.unit.streams.session.simulated import SESSION, START, Simulated, agent
 
@@ -111,7 +111,7 @@ def test_a_tool_that_the_agent_does_not_have_is_never_called() -> None:
 
 def test_the_budget_of_generations_ends_the_run() -> None:
     session = Simulated()
-    session.say("Go")
+    published = session.say("Go")
     for _ in range(4):
         session.answer(session.requests()[-1], "", [SELECT])
         published = session.result(session.calls()[-1])

@@ -1,0 +1,83 @@
+"""Payloads as the JSON text of log entries, and back."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec.json import Decoder, Encoder
+
+from schemas.lists import Action
+from streams.session.payloads import (
+    BudgetExceeded,
+    CommandIgnored,
+    ContextSummarized,
+    DeadlinePassed,
+    GenerationEnded,
+    GenerationRequested,
+    MessageReceived,
+    MessageRejected,
+    Observation,
+    Payload,
+    ResultIgnored,
+    RunCancelled,
+    RunCompleted,
+    RunFailed,
+    RunQueued,
+    RunStarted,
+    SessionConfigured,
+    SessionCreated,
+    SessionResumed,
+    Thought,
+    ToolCalled,
+    ToolEnded,
+)
+
+PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
+    {
+        Action.SESSION_CREATED: SessionCreated,
+        Action.SESSION_RESUMED: SessionResumed,
+        Action.SESSION_CONFIGURED: SessionConfigured,
+        Action.SESSION_ARCHIVED: Payload,
+        Action.SESSION_UNARCHIVED: Payload,
+        Action.MESSAGE_RECEIVED: MessageReceived,
+        Action.MESSAGE_REJECTED: MessageRejected,
+        Action.RUN_QUEUED: RunQueued,
+        Action.RUN_STARTED: RunStarted,
+        Action.GENERATION_REQUESTED: GenerationRequested,
+        Action.GENERATION_COMPLETED: GenerationEnded,
+        Action.GENERATION_FAILED: GenerationEnded,
+        Action.PLAN: Thought,
+        Action.THOUGHT: Thought,
+        Action.REFLECTION: Thought,
+        Action.TOOL_CALLED: ToolCalled,
+        Action.TOOL_SUCCEEDED: ToolEnded,
+        Action.TOOL_FAILED: ToolEnded,
+        Action.TOOL_OUTCOME_UNKNOWN: ToolEnded,
+        Action.OBSERVATION: Observation,
+        Action.CONTEXT_SUMMARIZED: ContextSummarized,
+        Action.BUDGET_EXCEEDED: BudgetExceeded,
+        Action.DEADLINE_PASSED: DeadlinePassed,
+        Action.RESULT_IGNORED: ResultIgnored,
+        Action.RUN_COMPLETED: RunCompleted,
+        Action.RUN_FAILED: RunFailed,
+        Action.RUN_CANCELLED: RunCancelled,
+        Action.RUN_ROLLED_BACK: Payload,
+        Action.COMMAND_IGNORED: CommandIgnored,
+    }
+)
+"""The payload of each action that this version logs."""
+
+_ENCODER = Encoder()
+_DECODERS: Mapping[Action, Decoder[Payload]] = MappingProxyType(
+    {action: Decoder(kind) for action, kind in PAYLOADS.items()}
+)
+
+
+def text_of(payload: Payload) -> str:
+    """Return the canonical JSON text of `payload`."""
+    return _ENCODER.encode(payload).decode()
+
+
+def payload_of(action: Action, text: str) -> Payload | None:
+    """Return the payload that `text` of an entry holds, or None for an action unknown to this version."""
+    decoder = _DECODERS.get(action)
+    return None if decoder is None else decoder.decode(text)
