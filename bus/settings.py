@@ -25,27 +25,37 @@ class KafkaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="KAFKA_", frozen=True, extra="ignore")
 
     bootstrap_servers: str = Field(
-        "127.0.0.1:9092", min_length=1, description="Brokers, host:port, by comma."
+        default="127.0.0.1:9092", min_length=1, description="Brokers, host:port, by comma."
     )
-    security_protocol: SecurityProtocol = Field("PLAINTEXT", description="How connections are protected.")
-    sasl_mechanism: SaslMechanism = Field("PLAIN", description="How we log in, with a SASL protocol.")
-    sasl_username: str | None = Field(None, description="User to log in as.")
-    sasl_password: SecretStr | None = Field(None, description="Password of that user.")
-    ssl_cafile: str | None = Field(None, description="File with the authorities that we trust (PEM).")
-    ssl_certfile: str | None = Field(None, description="File with our certificate (PEM).")
-    ssl_keyfile: str | None = Field(None, description="File with our private key (PEM).")
-    ssl_password: SecretStr | None = Field(None, description="Password of the private key.")
-    ssl_check_hostname: bool = Field(True, description="Whether a certificate must name its broker's host.")
-    client_id: str = Field("maestro", min_length=1, description="What brokers call us in their logs.")
-    request_timeout_ms: int = Field(30_000, ge=1_000, description="Milliseconds that a broker may take.")
+    security_protocol: SecurityProtocol = Field(
+        default="PLAINTEXT", description="How connections are protected."
+    )
+    sasl_mechanism: SaslMechanism = Field(default="PLAIN", description="How we log in, with a SASL protocol.")
+    sasl_username: str | None = Field(default=None, description="User to log in as.")
+    sasl_password: SecretStr | None = Field(default=None, description="Password of that user.")
+    ssl_cafile: str | None = Field(default=None, description="File with the authorities that we trust (PEM).")
+    ssl_certfile: str | None = Field(default=None, description="File with our certificate (PEM).")
+    ssl_keyfile: str | None = Field(default=None, description="File with our private key (PEM).")
+    ssl_password: SecretStr | None = Field(default=None, description="Password of the private key.")
+    ssl_check_hostname: bool = Field(
+        default=True, description="Whether a certificate must name its broker's host."
+    )
+    client_id: str = Field(default="maestro", min_length=1, description="What brokers call us in their logs.")
+    request_timeout_ms: int = Field(
+        default=30_000, ge=1_000, description="Milliseconds that a broker may take."
+    )
     delivery_timeout_s: float = Field(
-        120, gt=0, description="Seconds until an unacknowledged publish counts as failed and is tried again."
+        default=120,
+        gt=0,
+        description="Seconds until an unacknowledged publish counts as failed and is tried again.",
     )
     linger_ms: int = Field(
-        0, ge=0, le=1_000, description="Milliseconds that a publish waits for company in its batch."
+        default=0, ge=0, le=1_000, description="Milliseconds that a publish waits for company in its batch."
     )
     session_timeout_ms: int = Field(
-        10_000, ge=1_000, description="Milliseconds without a heartbeat until a consumer counts as dead."
+        default=10_000,
+        ge=1_000,
+        description="Milliseconds without a heartbeat until a consumer counts as dead.",
     )
 
     @model_validator(mode="after")
@@ -64,15 +74,17 @@ class TopicSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MAESTRO_TOPIC_", frozen=True, extra="ignore")
 
     prefix: Annotated[str, AfterValidator(_topic_characters)] = Field(
-        "maestro.", max_length=_PREFIX_LENGTH, description="Start of every topic and consumer group name."
+        default="maestro.",
+        max_length=_PREFIX_LENGTH,
+        description="Start of every topic and consumer group name.",
     )
     partitions: int = Field(
-        12,
+        default=12,
         ge=1,
         le=1_000,
         description="Partitions of every topic; choose generously, they are never changed.",
     )
-    replication: int = Field(1, ge=1, le=9, description="Copies of every topic; 3 in production.")
+    replication: int = Field(default=1, ge=1, le=9, description="Copies of every topic; 3 in production.")
 
 
 class SchemaSettings(BaseSettings):
@@ -81,8 +93,8 @@ class SchemaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCHEMA_REGISTRY_", frozen=True, extra="ignore")
 
     url: str | None = Field(
-        None, description="Confluent-compatible registry; without one the built-in ids are used."
+        default=None, description="Confluent-compatible registry; without one the built-in ids are used."
     )
-    username: str | None = Field(None, description="User of the registry.")
-    password: SecretStr | None = Field(None, description="Password of that user.")
-    timeout_s: float = Field(10, gt=0, description="Seconds that the registry may take to answer.")
+    username: str | None = Field(default=None, description="User of the registry.")
+    password: SecretStr | None = Field(default=None, description="Password of that user.")
+    timeout_s: float = Field(default=10, gt=0, description="Seconds that the registry may take to answer.")

@@ -1,7 +1,7 @@
 """The gate for schema changes: every version must read every other one. `python -m schemas.compatibility`.
 
-Full transitive compatibility, logical types included, so that readers and writers of any two releases may be mixed.
-What it objects to is named by topic, versions and field.
+Full transitive compatibility, logical types included, so that any two releases may be mixed. What it
+objects to is named by topic, versions and field.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
-from avro.schema import parse
+from avro.schema import Schema, parse
 
 from schemas.avro_schema import schema_of
 from schemas.committed import AVRO_FOLDER, read_committed
@@ -41,52 +41,74 @@ def problems(folder: Path = AVRO_FOLDER) -> list[str]:
 
 def objections(*, reader: Mapping[str, Any], writer: Mapping[str, Any]) -> list[str]:
     """Return why `reader` cannot read what `writer` wrote, a field each; empty when it can."""
-    resolved = ReaderWriterCompatibilityChecker().get_compatibility(
-        parse(json.dumps(reader)), parse(json.dumps(writer))
-    )
-    found: list[str] = []
-    if resolved.compatibility is not SchemaCompatibilityType.compatible:
-        places = sorted(_named(reader, location) for location in resolved.locations)
-        found.append(f"{', '.join(places)}: {'; '.join(sorted(map(str, resolved.messages)))}")
-    return found + list(_changed_meanings(reader, writer))
+    if reader["name"] != writer["name"]:
+        return [f"record {writer['name']} became {reader['name']}"]
+    return list(_objections(reader, writer, _definitions(reader), _definitions(writer)))
 
 
-def _named(schema: Mapping[str, Any], location: str) -> str:
-    """Turn the checker's path (`/fields/3/type/…`) into the names of the fields on it."""
-    names: list[str] = []
-    here: Any = schema
-    for step in location.strip("/").split("/"):
-        if step.isdigit() and isinstance(here, list):
-            parts = cast("list[Any]", here)
-            here = parts[int(step)] if int(step) < len(parts) else None
-            if isinstance(here, dict) and "name" in here:
-                names.append(str(cast("dict[str, Any]", here)["name"]))
-        elif isinstance(here, dict):
-            here = cast("dict[str, Any]", here).get(step, here)
-    return "field " + ".".join(names) if names else f"schema {schema.get('name')}"
+def _objections(
+    reader: Mapping[str, Any],
+    writer: Mapping[str, Any],
+    reader_types: Mapping[str, Any],
+    writer_types: Mapping[str, Any],
+    path: str = "",
+) -> Iterator[str]:
+    # Field by field, because the checker forgets where it was as soon as it has entered a union.
+    written = {field["name"]: field for field in writer["fields"]}
+    for field in reader["fields"]:
+        name = f"{path}{field['name']}"
+        other = written.get(field["name"])
+        if other is None:
+            if "default" not in field:
+                yield f"field {name}: has no default, and the writer does not know it"
+            continue
+        inner, inner_other = _record_in(field["type"]), _record_in(other["type"])
+        if inner is not None and inner_other is not None:
+            yield from _objections(inner, inner_other, reader_types, writer_types, f"{name}.")
+            continue
+        checked = ReaderWriterCompatibilityChecker().get_compatibility(
+            _alone(field, reader_types), _alone(other, writer_types)
+        )
+        if checked.compatibility is not SchemaCompatibilityType.compatible:
+            yield f"field {name}: {'; '.join(sorted(map(str, checked.messages)))}"
+        elif _logical(field["type"]) != _logical(other["type"]):
+            # The resolution rules ignore logical types: micros would be read as millis without a word.
+            was, now = (_logical(each["type"]) or "a plain type" for each in (other, field))
+            yield f"field {name}: {was} became {now}"
 
 
-def _changed_meanings(reader: Mapping[str, Any], writer: Mapping[str, Any]) -> Iterator[str]:
-    # The resolution rules ignore logical types: micros would be read as millis without a word.
-    old = dict(_meanings(writer))
-    for field, meaning in _meanings(reader):
-        if field in old and old[field] != meaning:
-            yield f"field {field}: {old[field] or 'a plain type'} became {meaning or 'a plain type'}"
+def _alone(field: Mapping[str, Any], types: Mapping[str, Any]) -> Schema:
+    return parse(json.dumps({"type": "record", "name": "Alone", "fields": [_inlined(field, types)]}))
 
 
-def _meanings(schema: Any, path: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield the dotted name of each field beneath `schema` with its logical type."""
+def _inlined(field: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, Any]:
+    kind = field["type"]
+    branches = cast("list[Any]", kind) if isinstance(kind, list) else [kind]
+    found = [types.get(branch, branch) if isinstance(branch, str) else branch for branch in branches]
+    return {**field, "type": found if isinstance(kind, list) else found[0]}
+
+
+def _definitions(schema: Any) -> dict[str, Any]:
+    """Return the named types defined anywhere in `schema`, by full name."""
     if isinstance(schema, list):
-        for branch in cast("list[Any]", schema):
-            yield from _meanings(branch, path)
-    elif isinstance(schema, dict):
-        parts = cast("dict[str, Any]", schema)
-        for field in parts.get("fields", ()):
-            name = f"{path}.{field['name']}".lstrip(".")
-            yield name, _logical(field["type"])
-            yield from _meanings(field["type"], name)
-        if "items" in parts:
-            yield from _meanings(parts["items"], path)
+        parts = cast("list[Any]", schema)
+        return {name: kind for part in parts for name, kind in _definitions(part).items()}
+    if not isinstance(schema, dict):
+        return {}
+    kind = cast("dict[str, Any]", schema)
+    found = {f"{kind.get('namespace', '')}.{kind['name']}": kind} if kind["type"] == "enum" else {}
+    for field in kind.get("fields", ()):
+        found |= _definitions(field["type"])
+    return found | _definitions(kind.get("items"))
+
+
+def _record_in(schema: Any) -> Mapping[str, Any] | None:
+    if not isinstance(schema, dict):
+        return None
+    kind = cast("dict[str, Any]", schema)
+    return (
+        _record_in(kind["items"]) if kind["type"] == "array" else kind if kind["type"] == "record" else None
+    )
 
 
 def _logical(schema: Any) -> str | None:
