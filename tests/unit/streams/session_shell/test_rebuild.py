@@ -1,11 +1,13 @@
 """The way back from the record: fences, tokens, what is pending, and what is owed."""
 
+import asyncio
+
 from schemas.records import GenerationRequest, TaskLogs, ToolCall
 from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS
 from stores.redis.contexts import Stored
 from streams.session.role import INPUTS
 from tests.fakes.redis_stores import FakeContexts
-from tests.unit.streams.session_shell.process import Process, kill
+from tests.unit.streams.session_shell.process import Process
 from tests.unit.streams.session_shell.world import World, uuid
 
 
@@ -70,7 +72,7 @@ async def test_a_rebuilt_context_has_its_timers_again_and_is_stored_though_nothi
     world.redis.flush()
     logs = len(logs_of(world))
     await world.deliver(process, first)
-    world.check("chat")
+    world.check("chat", is_finished=False)
     shard = world.redis.shard(first.partition)
     assert uuid("chat") in shard.contexts
     assert len(shard.timers) == 2
@@ -104,14 +106,18 @@ async def test_a_context_of_another_format_is_given_up_without_losing_its_last_d
     world.say("chat", "one")
     process = world.process()
     waiting = world.inputs()[0]
-    process.plan = {13: kill}
-    await world.deliver(process, waiting, process.plan)
-    world.work()
     partition = waiting.partition
-    shard = world.redis.shard(partition)
-    kept = shard.contexts[uuid("chat")]
+    task = process.start(waiting)
+    while uuid("chat") not in world.redis.shard(partition).contexts:
+        await asyncio.sleep(0)
+    process.kill()
+    await asyncio.wait({task}, timeout=10)
+    assert [logs.is_fence for logs in logs_of(world)] == [True]
+    kept = world.redis.shard(partition).contexts[uuid("chat")]
+    assert kept.stored.outbox
     kept.stored = Stored(b'{"format":99}', kept.stored.outbox, kept.stored.term, kept.stored.version)
     await world.settle()
+    assert logs_of(world)[1].term == kept.stored.term
     world.check("chat")
     assert world.record.fences[uuid("chat")] > kept.stored.term
 
@@ -119,7 +125,7 @@ async def test_a_context_of_another_format_is_given_up_without_losing_its_last_d
 async def test_who_gives_up_an_unreadable_context_keeps_its_last_writer_out() -> None:
     world = World()
     process = await until_tools_are_asked(world)
-    partition = world.inputs()[0].partition if world.inputs() else logs_partition(world)
+    partition = next(one.message.partition for one in world.topics.of(TASK_LOGS))
     contexts = FakeContexts(world.redis)
     loaded = await contexts.load(partition, uuid("chat"), leave_token=False)
     assert loaded.stored is not None
@@ -140,6 +146,3 @@ async def test_who_gives_up_an_unreadable_context_keeps_its_last_writer_out() ->
     await world.settle()
     world.check("chat")
 
-
-def logs_partition(world: World) -> int:
-    return next(one.message.partition for one in world.topics.of(TASK_LOGS))

@@ -32,7 +32,9 @@ async def test_a_second_message_waits_for_the_first_run() -> None:
     world.check("chat")
     runs = [row for row in world.record.rows.values() if isinstance(row, Run)]
     assert [run.status for run in runs] == [RunStatus.COMPLETED] * 2
-    orders = [row.sequence_order for row in world.record.rows.values() if isinstance(row, ConversationMessage)]
+    orders = [
+        row.sequence_order for row in world.record.rows.values() if isinstance(row, ConversationMessage)
+    ]
     assert sorted(orders) == list(range(1, len(orders) + 1))
 
 

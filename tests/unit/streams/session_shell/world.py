@@ -10,7 +10,7 @@ import orjson
 
 from schemas import ids
 from schemas.errors import TransientError
-from schemas.lists import DeadLetterReason, GenerationStatus, ToolOutcome
+from schemas.lists import Action, DeadLetterReason, GenerationStatus, ToolOutcome
 from schemas.partition import partition_of
 from schemas.records import (
     ConversationMessage,
@@ -39,6 +39,9 @@ from tests.unit.streams.session_shell.process import Process
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START_MS = 1_760_000_000_000
 RETRIES = 5
+RUN_ENDS = frozenset(
+    {Action.RUN_COMPLETED, Action.RUN_FAILED, Action.RUN_CANCELLED, Action.MESSAGE_REJECTED}
+)
 Fault = Callable[[Process], None]
 
 
@@ -89,11 +92,12 @@ class World:
         self._taken.add(place(message))
 
     def work(self) -> None:
-        """Models and tools answer what was asked, once each."""
-        asked = [*self.topics.of(GENERATION_REQUESTS), *self.topics.of(TOOL_CALLS)]
-        for one in asked:
-            request = one.record
-            if isinstance(request, GenerationRequest | ToolCall) and request.id not in self._answered:
+        """Models and tools answer what was asked, once each, in the order of the log."""
+        topics = (GENERATION_REQUESTS, TOOL_CALLS)
+        asked = [one.record for spec in topics for one in self.topics.of(spec)]
+        requests = {one.id: one for one in asked if isinstance(one, GenerationRequest | ToolCall)}
+        for request in sorted(requests.values(), key=lambda one: (one.session_id, one.sequence)):
+            if request.id not in self._answered:
                 self._answered.add(request.id)
                 self.now_ms += 10
                 self.topics.append(
@@ -163,8 +167,9 @@ class World:
         """What the valid logs fold to."""
         return fold(uuid(session), self.record.accepted(uuid(session)))
 
-    def check(self, session: str) -> None:
-        """What must hold of a session whatever happened."""
+    def check(self, session: str, *, is_finished: bool = True) -> None:
+        """What must hold of a session whatever happened; while it still works, not every run has ended."""
+        self.record.catch_up_all()
         session_id = uuid(session)
         decisions = self.record.accepted(session_id)
         rows = self.record.logs[session_id]
@@ -178,7 +183,14 @@ class World:
             if name == session:
                 run = self.record.rows.get((Run, ids.run_id(session_id, message_id)))
                 assert isinstance(run, Run), f"no run of message {message_id}"
-                assert run.status.is_terminal
+                assert run.status.is_terminal or not is_finished
+                ends = [
+                    entry.action
+                    for one in decisions
+                    for entry in one.entries
+                    if entry.run_id == run.id and entry.action in RUN_ENDS
+                ]
+                assert len(ends) == is_finished, f"run {run.id} ended {len(ends)} times"
 
     def _check_context(self, session_id: str, after: Context) -> None:
         partition = partition_of(session_id, self.topics.partitions)
@@ -201,7 +213,9 @@ class World:
                 assert identity in self.record.rows, f"{identity} of log {after.sequence} was never published"
                 if isinstance(record, GenerationRequest | ToolCall):
                     published = [
-                        one.record for one in self.topics.of(BY_RECORD[type(record)]) if same(one.record, record)
+                        one.record
+                        for one in self.topics.of(BY_RECORD[type(record)])
+                        if same(one.record, record)
                     ]
                     born = {getattr(one, "born_at", None) for one in published}
                     assert born == {record.born_at}, "a request was repeated with another birth"
