@@ -22,17 +22,19 @@ def condense(messages: Sequence[Message], summary: str, rules: Rules) -> Context
     total = sum(message.size for message in messages)
     if total <= rules.max_history_bytes:
         return None
+    # Some room at once, so that a long conversation is not condensed again at every message.
+    target = rules.max_history_bytes * 3 // 4
     exchanges = [list(group) for _run, group in groupby(messages, key=lambda message: message.run_id)]
     dropped_through, newest = 0, exchanges[-1]
     for exchange in exchanges[:-1]:
-        if total <= rules.max_history_bytes:
+        if total <= target:
             break
         total -= sum(message.size for message in exchange)
         dropped_through = exchange[-1].order
         summary = _with_line(summary, exchange, rules)
-    short = tuple(message.order for message in _to_shorten(newest, total - rules.max_history_bytes, first=1))
+    short = tuple(message.order for message in _to_shorten(newest, total - target, first=1))
     total -= sum(message.size - shortened(message).size for message in newest if message.order in short)
-    if total <= rules.max_history_bytes:
+    if total <= target:
         return ContextSummarized(dropped_through=dropped_through, summary=summary, shortened=short)
     summary = _with_line(summary, newest, rules)
     return ContextSummarized(dropped_through=newest[-1].order, summary=summary, shortened=())

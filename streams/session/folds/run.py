@@ -86,7 +86,7 @@ def queued(context: Context, payload: RunQueued, entry: LogEntry, _cause: Cause)
 
 def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause) -> Context:
     """Begin a run: its message becomes part of the conversation."""
-    waiting = next(run for run in context.queue if run.id == entry.run_id)
+    waiting = _waiting(context, entry)
     run = ActiveRun(
         id=waiting.id,
         message_id=waiting.message_id,
@@ -144,7 +144,7 @@ def cancelled(context: Context, payload: RunCancelled, entry: LogEntry, _cause: 
     """End a run, active or waiting, because somebody said so."""
     run = context.run
     if run is None or run.id != entry.run_id:
-        run = next(waiting for waiting in context.queue if waiting.id == entry.run_id)
+        run = _waiting(context, entry)
     ended = replace(
         _ended(context, run, RunStatus.CANCELLED, payload.stop_reason),
         error_code=payload.error_code,
@@ -226,6 +226,16 @@ def active(context: Context) -> ActiveRun:
         message = f"session {context.session_id}: log {context.sequence} ends a run, but none is active"
         raise FatalError(message, code=ErrorCode.INVALID)
     return context.run
+
+
+def _waiting(context: Context, entry: LogEntry) -> QueuedRun:
+    for run in context.queue:
+        if run.id == entry.run_id:
+            return run
+    message = (
+        f"session {context.session_id}: log {entry.sequence} is about run {entry.run_id}, which does not wait"
+    )
+    raise FatalError(message, code=ErrorCode.INVALID)
 
 
 def _run_id(entry: LogEntry) -> str:
