@@ -98,8 +98,8 @@ class SinkProcess:
     async def _respect_overtaking(self) -> None:
         if self._overtakings.is_too_much:
             message = (
-                "another process keeps moving this sink's offsets: give each sink its own consumer group and name, "
-                "and stop the one that does not belong here"
+                "another process keeps moving this sink's offsets: two consumer groups may write to one "
+                "database; stop the one that does not belong here"
             )
             raise FatalError(message, code=ErrorCode.FENCED)
         if self._is_overtaken:
@@ -111,7 +111,7 @@ class SinkProcess:
         self._stop.set()
 
     async def run(self) -> int:
-        """Record until SIGTERM, SIGINT, `stop` or a failure; return the exit code: 1 after a failure, else 0."""
+        """Record until SIGTERM, SIGINT, `stop` or a failure; return the exit code: 1 or 0."""
         code = 0
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:

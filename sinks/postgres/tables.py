@@ -42,7 +42,7 @@ RUNS = Table(
     version=("term", "version"),
 )
 # Messages and tool calls never change, but their ids follow from places in the session. A decision that the
-# log refused may have published the same id before the accepted one did; that one has the greater term and wins.
+# log refused may have published the same id first; the accepted one has the greater term and replaces it.
 MESSAGES = Table(
     "messages",
     columns(

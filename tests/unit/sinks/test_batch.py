@@ -12,6 +12,8 @@ from sinks.ports import Entry, Move
 
 @dataclass(frozen=True)
 class Item:
+    """A row."""
+
     key: str
     version: tuple[int, int]
     place: int
@@ -19,6 +21,8 @@ class Item:
 
 @dataclass(frozen=True)
 class Sent:
+    """A message."""
+
     partition: int
     offset: int
     topic: str = "t"

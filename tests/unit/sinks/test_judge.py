@@ -1,5 +1,6 @@
 """Fences and void decisions: the judge agrees with a naive reading of the rules, however the log is cut."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -93,7 +94,7 @@ def test_any_cut_into_batches_gives_what_a_naive_reader_accepts(
     heads: dict[str, Head] = {}
     accepted: dict[str, list[int]] = {name: [] for name in SESSIONS}
     places = sorted({0, *(min(cut, len(records)) for cut in cuts), len(records)})
-    for first, last in zip(places, places[1:], strict=False):
+    for first, last in pairwise(places):
         batch = records[first:last]
         verdict = judge(heads, batch, erased=frozenset())
         heads |= verdict.heads
