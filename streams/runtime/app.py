@@ -35,6 +35,19 @@ class _App(faust.App):
         """Make no directories: there are no tables."""
 
 
+class _Monitor(faust.Monitor):
+    """The statistics of Faust without those of single messages, which nobody reads."""
+
+    def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
+        """Count nothing."""
+
+    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:
+        """Count nothing."""
+
+    def track_tp_end_offset(self, tp: Any, offset: int) -> None:
+        """Keep nothing."""
+
+
 class FaustDoor:
     """Faust as the runtime needs it. Messages go to `dispatch`, rebalances to `hooks`, failures to `fail`."""
 
@@ -53,7 +66,7 @@ class FaustDoor:
         self._topics = topics
         self._dispatch = dispatch
         self._fail = fail
-        self._app: Any = _App(group, **_options(group, static_name, settings, connection))
+        self._app: Any = _App(group, monitor=_Monitor(), **_options(group, static_name, settings, connection))
         transport = Transport(self._app.conf.broker_consumer, self._app)
         transport.hooks = hooks
         self._app.transport = transport

@@ -48,11 +48,11 @@ def fleet_for(traffic: Traffic, folder: Path, **options: Any) -> Fleet:
     )
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize(("seed", "kills"), [(0, 1), (2, 2)])
 async def test_nothing_is_lost_or_reordered_while_processes_die(
-    seed: int, stack: EmbeddedStack, tmp_path: Path
+    seed: int, kills: int, stack: EmbeddedStack, tmp_path: Path
 ) -> None:
-    report = await run_seed(seed, stack, tmp_path, kills=2, over_s=8.0)
+    report = await run_seed(seed, stack, tmp_path, kills=kills, over_s=8.0)
     assert not report.problems
     assert report.messages > 0
 
