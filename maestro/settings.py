@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices, SecretStr, ValidationError
@@ -14,7 +14,10 @@ from pydantic_settings import BaseSettings
 
 from schemas.errors import ErrorCode, FatalError
 
-S = TypeVar("S", bound=BaseSettings)
+A = TypeVar("A", bound=BaseSettings)
+B = TypeVar("B", bound=BaseSettings)
+C = TypeVar("C", bound=BaseSettings)
+D = TypeVar("D", bound=BaseSettings)
 
 _PREFIX = "MAESTRO_"
 
@@ -62,7 +65,17 @@ def env_name(model: type[BaseSettings], field: str) -> str:
     return f"{model.model_config.get('env_prefix', '')}{field}".upper()
 
 
-def load(*models: type[S]) -> tuple[S, ...]:
+@overload
+def load(a: type[A], /) -> tuple[A]: ...
+@overload
+def load(a: type[A], b: type[B], /) -> tuple[A, B]: ...
+@overload
+def load(a: type[A], b: type[B], c: type[C], /) -> tuple[A, B, C]: ...
+@overload
+def load(a: type[A], b: type[B], c: type[C], d: type[D], /) -> tuple[A, B, C, D]: ...
+@overload
+def load(*models: type[BaseSettings]) -> tuple[BaseSettings, ...]: ...
+def load(*models: type[BaseSettings]) -> tuple[BaseSettings, ...]:
     """Build settings models from the environment.
 
     Raises:
@@ -72,7 +85,7 @@ def load(*models: type[S]) -> tuple[S, ...]:
     from maestro.settings_catalogue import CATALOGUE  # noqa: PLC0415  (the catalogue imports every package)
 
     problems: list[str] = list(_unknown_names(CATALOGUE))
-    built: list[S] = []
+    built: list[BaseSettings] = []
     for model in models:
         try:
             built.append(model())

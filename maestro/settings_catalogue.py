@@ -9,9 +9,12 @@ from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from llm.settings import ModelSettings
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.process_settings import ProcessSettings
+from sinks.settings import SinkSettings
 from stores.postgres.settings import PostgresSettings
 from stores.redis.settings import RedisSettings
 from streams.execute.settings import SqlSettings, ToolSettings
+from streams.generate.settings import GenerateSettings
+from streams.journal_settings import JournalSettings
 from streams.runtime.settings import RuntimeSettings
 from streams.session.settings import SessionSettings
 
@@ -24,8 +27,11 @@ CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
         "Redis": RedisSettings,
         "Sessions": SessionSettings,
         "Models": ModelSettings,
+        "Generate": GenerateSettings,
+        "Step journal": JournalSettings,
         "Tools": ToolSettings,
         "SQL tool": SqlSettings,
+        "Sinks": SinkSettings,
         "Workers": RuntimeSettings,
         "Processes": ProcessSettings,
         "Embedded services": EmbeddedSettings,

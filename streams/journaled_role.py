@@ -75,7 +75,7 @@ class JournaledRole(Generic[Q]):
         """The topic of the requests."""
         return (self._topic,)
 
-    def lane(self, _record: Record) -> None:
+    def lane(self, record: Record) -> None:
         """Steps have no order among themselves."""
 
     def join_key(self, record: Record) -> bytes | None:

@@ -1,5 +1,6 @@
 """The barrier of a result topic: the record holds every result that was published before now."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,8 +10,8 @@ from schemas.topics import TopicSpec
 class EndOffsets(Protocol):
     """The topics' ends."""
 
-    async def end_offset(self, topic: str, partition: int) -> int:
-        """Return the offset that the next message of the partition will get; `topic` is the full name."""
+    async def end_offsets(self, topics: Collection[str]) -> Mapping[tuple[str, int], int]:
+        """Return the offset that the next message of each partition will get; topics by their full names."""
         ...
 
 
@@ -46,4 +47,5 @@ class ResultsBarrier:
 
         """
         name = self.names.full(topic)
-        await self.barrier.wait(name, partition, await self.ends.end_offset(name, partition))
+        ends = await self.ends.end_offsets((name,))
+        await self.barrier.wait(name, partition, ends[name, partition])

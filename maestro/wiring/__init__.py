@@ -1,0 +1,1 @@
+"""The composition roots: one module per program, each building it from settings."""

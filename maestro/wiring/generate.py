@@ -1,0 +1,54 @@
+"""Builds the generate worker."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from llm.models import build_models
+from llm.settings import ModelSettings
+from maestro.process_settings import ProcessSettings
+from maestro.settings import load
+from maestro.wiring.machine import step_machine
+from maestro.wiring.tools import build_registry
+from maestro.wiring.wires import open_wires
+from schemas.records import GenerationRequest
+from schemas.topics import GENERATION_REQUESTS
+from stores.postgres.steps import Steps
+from stores.redis.feed import Feed
+from streams.generate.job import Generating
+from streams.generate.settings import GenerateSettings
+from streams.journaled_role import JournaledRole
+from streams.runtime.settings import RuntimeSettings
+from streams.runtime.worker import Worker
+
+
+@asynccontextmanager
+async def generate_worker() -> AsyncGenerator[Worker]:
+    """Build the worker that calls models; its clients are open while the context is."""
+    settings, models, runtime, process = load(
+        GenerateSettings, ModelSettings, RuntimeSettings, ProcessSettings
+    )
+    async with open_wires("maestro.generate") as wires:
+        bus = wires.bus
+        generating = Generating(
+            model=build_models(models),
+            tools=build_registry(),
+            record=Steps(wires.database),
+            feed=Feed(wires.redis),
+            settings=settings,
+            timeout_s=models.timeout_s,
+        )
+        role = JournaledRole(
+            spec=GENERATION_REQUESTS,
+            topic=bus.names.full(GENERATION_REQUESTS),
+            request=GenerationRequest,
+            job_of=lambda request, record, trace: generating.job(
+                request, partition=record.partition, trace=trace
+            ),
+            machine=step_machine(wires),
+            decoder=bus.codec,
+            dead_letters=bus.dead_letters,
+            stage="generate",
+        )
+        yield Worker(
+            role, runtime, bus.connection(), bus.names.group("generate"), static_name=process.static_name
+        )

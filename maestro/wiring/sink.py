@@ -1,0 +1,33 @@
+"""Builds the PostgreSQL sink."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from bus.consumer import Consumer
+from maestro.settings import load
+from maestro.wiring.wires import open_bus, open_database
+from sinks.postgres.store import PostgresStore
+from sinks.postgres.tables import BY_TOPIC
+from sinks.process import SinkProcess, topics_of
+from sinks.settings import SinkSettings
+
+
+@asynccontextmanager
+async def postgres_sink() -> AsyncGenerator[SinkProcess]:
+    """Build the process that keeps the record; its clients are open while the context is."""
+    (settings,) = load(SinkSettings)
+    async with open_bus("maestro.sink-postgres") as bus, open_database() as database:
+        store = PostgresStore(database, weeks_ahead=settings.weeks_ahead)
+        topics = topics_of(BY_TOPIC, bus.topics.prefix)
+        process = SinkProcess(
+            topics=topics, settings=settings, store=store, decoder=bus.codec, dead_letters=bus.dead_letters
+        )
+        process.connect(
+            Consumer(
+                bus.kafka,
+                topics=tuple(topics),
+                group=bus.names.group("sink-postgres"),
+                on_assigned=process.on_assigned,
+            )
+        )
+        yield process
