@@ -67,7 +67,9 @@ class _DeadLetters:
 class Process:
     """One session worker. `plan` says what happens at which turn, counted from the start of a delivery."""
 
-    def __init__(self, services: Services, *, scheduler: Random | None = None) -> None:
+    def __init__(
+        self, services: Services, *, scheduler: Random | None = None, barrier_limit_s: float = 20
+    ) -> None:
         self.services = services
         self.plan: dict[int, Callable[[Process], None]] = {}
         self.turns = 0
@@ -82,7 +84,7 @@ class Process:
         contexts = self._wired(FakeContexts(services.redis))
         record = self._wired(services.record)
         ends = self._wired(FakeEnds(topics))
-        self.barrier = Barrier(record, limit_s=20)
+        self.barrier = Barrier(record, limit_s=barrier_limit_s)
         self.outbox = Outbox(publisher)
         self.in_flight = InFlight()
         self.step = SessionStep(

@@ -1,0 +1,121 @@
+"""Which messages the session role takes, sends on, or gives up."""
+
+import orjson
+import pytest
+
+from schemas import ids
+from schemas.errors import PoisonError
+from schemas.lists import DeadLetterReason
+from schemas.partition import partition_of
+from schemas.records import Run, UserMessage
+from schemas.topics import TASK_LOGS, USER_MESSAGES
+from streams.runtime.record import Record as Message
+from telemetry.tracing import parse
+from tests.unit.streams.session_shell.world import World, uuid
+
+SESSION = uuid("chat")
+
+
+def raw(world: World, value: bytes | None, *, key: bytes | None = SESSION.encode()) -> Message:
+    """A message as a foreign producer sends it, in the session's own partition."""
+    partition = partition_of(SESSION, world.topics.partitions)
+    return Message(world.topics.names.full(USER_MESSAGES), partition, 7, world.now_ms, key, value)
+
+
+def says(**fields: object) -> bytes:
+    return orjson.dumps({"session_id": SESSION, "user_id": "alice", "content": "hello"} | fields)
+
+
+@pytest.mark.parametrize("where", range(4))
+async def test_a_misplaced_message_is_forwarded_under_the_same_id_and_answered_once(where: int) -> None:
+    world = World()
+    home = partition_of(SESSION, world.topics.partitions)
+    message_id = world.say("chat", "one", partition=where)
+    await world.settle()
+    world.check("chat")
+    [run] = [row for row in world.record.rows.values() if isinstance(row, Run)]
+    assert run.message_id == message_id
+    assert len(list(world.topics.of(USER_MESSAGES))) == (1 if where == home else 2)
+    assert {one.message.partition for one in world.topics.of(TASK_LOGS)} == {home}
+
+
+@pytest.mark.parametrize("key", [b"", b"alice", SESSION.upper().encode()])
+async def test_a_message_without_its_sessions_key_is_sent_on_under_it(key: bytes) -> None:
+    world = World()
+    home = partition_of(SESSION, world.topics.partitions)
+    world.say("chat", "one", key=key, partition=home)
+    await world.settle()
+    world.check("chat")
+    first, second = world.topics.of(USER_MESSAGES)
+    assert (first.message.key, second.message.key) == (key or None, SESSION.encode())
+
+
+async def test_a_misplaced_message_without_an_id_keeps_the_id_of_its_first_place() -> None:
+    world = World()
+    message = raw(world, says(), key=None)
+    process = world.process()
+    await process.role.step(message)
+    await process.role.step(message)
+    first, second = world.topics.of(USER_MESSAGES)
+    identity = ids.event_id("user-messages", message.partition, message.offset)
+    assert isinstance(first.record, UserMessage)
+    assert first.record.id == identity
+    assert first.record == second.record
+    await world.settle()
+    assert len([row for row in world.record.rows.values() if isinstance(row, Run)]) == 1
+
+
+async def test_plain_json_without_an_id_is_answered_and_its_trace_is_kept() -> None:
+    world = World()
+    message = raw(world, says())
+    await world.process().role.step(message)
+    decided = next(logs for logs in world.record.accepted(SESSION))
+    assert decided.cause_id == ids.event_id("user-messages", message.partition, message.offset)
+    traces = {parse(one.message.headers) for one in world.topics.of(TASK_LOGS)}
+    assert {trace.trace_id for trace in traces if trace} == {decided.trace_id}
+    world.work()
+    await world.settle()
+    assert [row.output for row in world.record.rows.values() if isinstance(row, Run)] == ["It is 42."]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason", "says_what"),
+    [
+        (None, DeadLetterReason.UNDECODABLE, "value"),
+        (b"", DeadLetterReason.UNDECODABLE, ""),
+        (b"\x01\x02\x03", DeadLetterReason.UNDECODABLE, ""),
+        (b"{not json", DeadLetterReason.UNDECODABLE, "JSON"),
+        (b"\x00\x00\x00\x00\x01abc", DeadLetterReason.UNKNOWN_SCHEMA, "schema"),
+        (says(content=""), DeadLetterReason.INVALID, "content"),
+        (says(user_id=7), DeadLetterReason.INVALID, "user_id"),
+        (says(session_id="nobody"), DeadLetterReason.INVALID, "session_id"),
+        (says(surprise=1), DeadLetterReason.INVALID, "surprise"),
+    ],
+)
+async def test_what_cannot_be_read_is_a_dead_letter_with_a_reason(
+    value: bytes | None, reason: DeadLetterReason, says_what: str
+) -> None:
+    world = World()
+    role = world.process().role
+    message = raw(world, value)
+    with pytest.raises(PoisonError) as poison:
+        await role.step(message)
+    await role.on_poison(message, poison.value)
+    [(dead, kept_reason, text)] = world.dead
+    assert (dead.value, kept_reason) == (value, reason)
+    assert says_what in text
+    assert not list(world.topics.of(TASK_LOGS))
+
+
+async def test_a_lane_is_the_sessions_key_and_never_raises() -> None:
+    world = World()
+    role = world.process().role
+    assert role.lane(raw(world, b"\xff")) == SESSION.encode()
+    assert role.lane(raw(world, None, key=None)) == role.lane(raw(world, b"x", key=b""))
+    assert role.join_key(raw(world, None)) is None
+
+
+async def test_an_error_of_our_own_is_kept_as_a_handler_error() -> None:
+    world = World()
+    await world.process().role.on_poison(raw(world, says()), ValueError("oops"))
+    assert world.dead[0][1:] == (DeadLetterReason.HANDLER_ERROR, "ValueError: oops")
