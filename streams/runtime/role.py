@@ -45,9 +45,16 @@ class Role(Protocol):
         ...
 
     async def on_assigned(self, partitions: frozenset[int]) -> None:
-        """Learn which partition numbers are owned now (the same of every topic); steps start afterwards."""
+        """Learn which partition numbers are owned now (the same of every topic); steps start afterwards.
+
+        The group's rebalance waits for this: start tasks for what takes long. An exception ends the process.
+        """
         ...
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
-        """Learn which partition numbers were owned until now; their offsets are committed already."""
+        """Learn which partition numbers were owned until now; their offsets are committed already.
+
+        A rebalance revokes everything and assigns the whole new set afterwards. Also called at the end of the
+        process.
+        """
         ...

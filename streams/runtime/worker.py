@@ -173,6 +173,13 @@ class Worker:
             _log.warning("the Kafka client did not stop within %.0f s", self._settings.stop_limit_s)
         elif (error := stop.exception()) is not None:
             _log.warning("the Kafka client stopped with an error", exc_info=error)
+        try:
+            async with asyncio.timeout(self._settings.stop_limit_s):
+                await self.revoked()
+        except TimeoutError:
+            _log.warning(
+                "the role did not give its partitions back within %.0f s", self._settings.stop_limit_s
+            )
 
 
 async def _wait_for(event: asyncio.Event, limit_s: float) -> None:

@@ -137,6 +137,7 @@ async def test_a_drain_that_takes_too_long_is_cut_and_repeated(stack: EmbeddedSt
         facts = fleet.facts
         ended = {fact.id for fact in facts if fact.kind in {"end", "cancelled", "failed"}}
         assert {fact.id for fact in facts if fact.kind == "begin"} <= ended
+        assert [fact for fact in facts if fact.kind in {"assigned", "revoked"}][-1].kind == "revoked"
         assert sum((await lag(traffic)).values()) >= 20 - len([fact for fact in facts if fact.kind == "end"])
     finally:
         fleet.end()
