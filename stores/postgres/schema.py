@@ -1,4 +1,4 @@
-"""The migrated schema as text, to be read and compared: `python -m stores.postgres.schema URL > …/schema.sql`."""
+"""The migrated schema as text, to be read and compared: `python -m stores.postgres.schema URL`."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from stores.postgres.statements import statements
 
 
 async def describe(dsn: str) -> str:
-    """Return every table, column, index, view and function of the database's public schema, in a stable order.
+    """Return every table, column, index, view and function of the database's public schema, in order.
 
     Partitions are left out: which exist depends on the date. So is what extensions brought.
     """

@@ -1,7 +1,7 @@
 """The sink process on real Kafka and Postgres: everything recorded once, whoever comes and goes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
@@ -55,7 +55,7 @@ class House:
     @asynccontextmanager
     async def sink(
         self, settings: SinkSettings | None = None
-    ) -> AsyncIterator[tuple[SinkProcess, asyncio.Task[int]]]:
+    ) -> AsyncGenerator[tuple[SinkProcess, asyncio.Task[int]]]:
         """A running sink, stopped in an orderly way at the end."""
         used = settings or SinkSettings()
         topics = topics_of(BY_TOPIC, self.names.prefix)

@@ -39,11 +39,16 @@ ITEMS = st.lists(st.tuples(st.sampled_from("abc"), st.tuples(st.integers(0, 2), 
 
 def best(items: list[Item], rule: Rule) -> list[Item]:
     """The plain reading of each rule."""
-    rank = {
-        Rule.FIRST: lambda item: -item.place,
-        Rule.LAST: lambda item: item.place,
-        Rule.GREATEST: lambda item: (item.version, -item.place),
-    }[rule]
+
+    def rank(item: Item) -> tuple[tuple[int, int], int]:
+        match rule:
+            case Rule.FIRST:
+                return (0, 0), -item.place
+            case Rule.LAST:
+                return (0, 0), item.place
+            case Rule.GREATEST:
+                return item.version, -item.place
+
     keys = sorted({item.key for item in items})
     return [max((item for item in items if item.key == key), key=rank) for key in keys]
 
