@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from prometheus_client import Counter
 
 from bus.codec import Codec
 from bus.connection import client_options, translated
@@ -61,6 +62,9 @@ class Publisher:
         self._source = f"/maestro/{source}".encode()
         self._producer: Any = None
         self._partitions: dict[str, int] = {}
+        self._published: dict[str, Counter] = {}
+        self._unacknowledged: dict[asyncio.Future[Any], float] = {}
+        self._watch: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Connect.
@@ -86,10 +90,13 @@ class Publisher:
             await _stopped(producer)
             raise translated(error, doing="connecting a producer") from error
         self._producer = producer
+        self._watch_deliveries()
 
     async def stop(self) -> None:
         """Send what is waiting, for at most ten seconds, and disconnect. Stopping twice does nothing."""
         producer, self._producer = self._producer, None
+        if self._watch is not None:
+            self._watch.cancel()
         if producer is not None:
             await _stopped(producer)
 
@@ -111,7 +118,9 @@ class Publisher:
         if partition is None:
             partition = _partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
         headers = headers_of(record, trace=trace, source=self._source)
-        return await self.send_raw(topic, partition=partition, key=key, value=value, headers=headers)
+        if len(value) > MAX_VALUE_BYTES:
+            raise _too_large(topic, len(value))
+        return await self._delivered(topic, partition, key, value, headers)
 
     async def send_raw(
         self,
@@ -130,21 +139,11 @@ class Publisher:
             FatalError: this producer cannot go on.
 
         """
-        _refuse_size(topic, key, value, headers)
-        started = perf_counter()
-        try:
-            async with asyncio.timeout(self._kafka.delivery_timeout_s):
-                placed = await self._sent(topic, partition, key, value, headers)
-        except (KafkaError, TimeoutError) as error:
-            problem = translated(error, doing=f"publishing to {topic}")
-            PUBLISH_FAILURES.labels(topic, problem.code).inc()
-            raise problem from error
-        except MaestroError as error:
-            PUBLISH_FAILURES.labels(topic, error.code).inc()
-            raise
-        PUBLISH_SECONDS.observe(perf_counter() - started)
-        MESSAGES_PUBLISHED.labels(topic).inc()
-        return placed
+        total = len(value or b"") + len(key or b"")
+        total += sum(len(name) + len(content or b"") for name, content in headers)
+        if total > MAX_RECORD_BYTES or len(value or b"") > MAX_VALUE_BYTES:
+            raise _too_large(topic, total)
+        return await self._delivered(topic, partition, key, value, headers)
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` (full name) has. Asked once: topics never grow under us.
@@ -163,6 +162,31 @@ class Publisher:
             known = self._partitions.setdefault(topic, len(found))
         return known
 
+    async def _delivered(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+    ) -> Delivery:
+        started = perf_counter()
+        try:
+            placed = await self._sent(topic, partition, key, value, headers)
+        except (KafkaError, TimeoutError) as error:
+            problem = translated(error, doing=f"publishing to {topic}")
+            PUBLISH_FAILURES.labels(topic, problem.code).inc()
+            raise problem from error
+        except MaestroError as error:
+            PUBLISH_FAILURES.labels(topic, error.code).inc()
+            raise
+        PUBLISH_SECONDS.observe(perf_counter() - started)
+        published = self._published.get(topic)
+        if published is None:
+            published = self._published[topic] = MESSAGES_PUBLISHED.labels(topic)
+        published.inc()
+        return placed
+
     async def _sent(
         self,
         topic: str,
@@ -178,12 +202,27 @@ class Publisher:
         # The first await does not suspend while the topic is known and its batch has room, so all that is
         # published in this turn of the loop is batched before the sender wakes up.
         future = await self._running().send(topic, value=value, key=key, partition=partition, headers=headers)
-        placed = await future
+        self._unacknowledged[future] = monotonic()
+        try:
+            placed = await future
+        finally:
+            del self._unacknowledged[future]
         if placed.offset < 0:
             # The broker knows the batch as a repetition but no longer where it is.
             message = f"{topic} has the message, but its offset is unknown: publish it again"
             raise TransientError(message)
         return Delivery(topic, partition, placed.offset, placed.timestamp)
+
+    def _watch_deliveries(self) -> None:
+        # One timer for all: a time limit around each publish would cost as much as encoding the record.
+        overdue = monotonic() - self._kafka.delivery_timeout_s
+        for future, since in self._unacknowledged.items():
+            if since > overdue:
+                break  # in the order of sending
+            if not future.done():
+                future.set_exception(TimeoutError())
+        interval_s = min(1.0, self._kafka.delivery_timeout_s / 4)
+        self._watch = asyncio.get_running_loop().call_later(interval_s, self._watch_deliveries)
 
     def _running(self) -> Any:
         if self._producer is None:
@@ -192,14 +231,9 @@ class Publisher:
         return self._producer
 
 
-def _refuse_size(
-    topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
-) -> None:
-    size = len(value or b"")
-    total = size + len(key or b"") + sum(len(name) + len(content or b"") for name, content in headers)
-    if size > MAX_VALUE_BYTES or total > MAX_RECORD_BYTES:
-        message = f"a message of {total} bytes for {topic}: values may have {MAX_VALUE_BYTES} bytes"
-        raise PoisonError(message, code=ErrorCode.TOO_LARGE)
+def _too_large(topic: str, size: int) -> PoisonError:
+    message = f"a message of {size} bytes for {topic}: values may have {MAX_VALUE_BYTES} bytes"
+    return PoisonError(message, code=ErrorCode.TOO_LARGE)
 
 
 async def _stopped(producer: Any) -> None:
@@ -209,3 +243,7 @@ async def _stopped(producer: Any) -> None:
     except (TimeoutError, KafkaError):
         # The broker is away: what is unsent stays unsent. Its callers were told so, or are being cancelled.
         await producer.client.close()
+        sender = producer._sender.sender_task  # noqa: SLF001  the client offers no way to give up
+        if sender is not None:
+            _ = sender.cancel()
+            _ = await asyncio.wait([sender], timeout=1)

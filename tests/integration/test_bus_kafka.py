@@ -376,3 +376,29 @@ async def test_a_broker_restart_while_publishing_loses_and_repeats_nothing(
             assert found == ids
         finally:
             await bus.publisher.stop()
+
+
+async def test_a_broker_that_stays_away_is_a_transient_error_and_stopping_ends(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("bus-away")
+    elsewhere = {PartName.POSTGRES: "postgresql://nowhere", PartName.REDIS: "redis://nowhere"}
+    async with EmbeddedStack(EmbeddedSettings(data_dir=folder), external=elsewhere) as own:
+        bus = await made(own.urls.kafka_bootstrap)
+        await bus.publisher.stop()
+        hasty = bus.kafka.model_copy(update={"delivery_timeout_s": 1.0, "request_timeout_ms": 2_000})
+        publisher = Publisher(hasty, names=bus.names, codec=bus.codec, source="test")
+        await publisher.start()
+        _ = await publisher.publish(examples.RUN, trace=TRACE)
+        await own.kill(PartName.KAFKA)
+        with pytest.raises(TransientError, match="no answer from Kafka in time"):
+            _ = await publisher.publish(examples.RUN, trace=TRACE)
+        async with asyncio.timeout(DEADLINE_S):
+            await publisher.stop()
+        with pytest.raises(FatalError, match="not running"):
+            _ = await publisher.publish(examples.RUN, trace=TRACE)
+        late = Publisher(hasty, names=bus.names, codec=bus.codec, source="test")
+        with pytest.raises(TransientError, match="connecting a producer"):
+            await late.start()
+        with pytest.raises(TransientError, match="opening"):
+            await TopicReader(hasty, [bus.names.full(RUNS)]).start()
