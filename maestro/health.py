@@ -1,6 +1,6 @@
 """`/live` and `/ready` of one process over HTTP: 200 or 503, with the reason as JSON."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -36,7 +36,7 @@ class Health(Protocol):
 
 
 @asynccontextmanager
-async def serving(health: Health, settings: ProcessSettings) -> AsyncIterator[None]:
+async def serving(health: Health, settings: ProcessSettings) -> AsyncGenerator[None]:
     """Serve `/live` and `/ready` while the context is open; nothing when the port is 0."""
     if settings.health_port == 0:
         yield

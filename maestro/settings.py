@@ -44,7 +44,7 @@ class Setting:
 
 
 def read_env_file(path: Path) -> frozenset[str]:
-    """Put the values of a `.env` file into the environment, which wins; return the names that came from the file."""
+    """Put the values of a `.env` file into the environment, which wins; return the names that it gave."""
     if not path.is_file():
         return frozenset()
     taken: set[str] = set()
@@ -107,17 +107,19 @@ def effective(catalogue: Mapping[str, type[BaseSettings]], from_file: frozenset[
     for (section, model), value in zip(catalogue.items(), values, strict=True):
         for field, info in model.model_fields.items():
             name = env_name(model, field)
-            if name in from_file:
-                source = ".env"
-            else:
-                source = "environment" if name in os.environ else "default"
             yield Setting(
                 section=section,
                 name=name,
                 value=masked(getattr(value, field)),
-                source=source,
+                source=_source(name, from_file),
                 description=info.description or "",
             )
+
+
+def _source(name: str, from_file: frozenset[str]) -> str:
+    if name in from_file:
+        return ".env"
+    return "environment" if name in os.environ else "default"
 
 
 def masked(value: Any) -> str:

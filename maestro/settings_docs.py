@@ -1,4 +1,7 @@
-"""Writes `.env.example` and `docs/configuration.md` from the settings models: `python -m maestro.settings_docs [--check]`."""
+"""Writes `.env.example` and `docs/configuration.md` from the settings models.
+
+Use: `python -m maestro.settings_docs [--check]`.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -36,7 +39,10 @@ def _fields(model: type[BaseSettings]) -> Iterator[tuple[str, str, str]]:
 
 
 def _example() -> Iterator[str]:
-    yield "# Every setting with its default. Copy to .env and change what you need; the environment wins over the file."
+    yield (
+        "# Every setting with its default. Copy to .env and change what you need;"
+        " the environment wins over the file."
+    )
     for section, model in CATALOGUE.items():
         yield ""
         yield f"# --- {section}"
@@ -48,8 +54,14 @@ def _example() -> Iterator[str]:
 def _reference() -> Iterator[str]:
     yield "# Configuration"
     yield ""
-    yield "Settings come from the environment, or from a file `.env` in the current folder; the environment wins."
-    yield "`maestro config` shows the values in force and where they come from. Wrong values and unknown `MAESTRO_*`"
+    yield (
+        "Settings come from the environment, or from a file `.env` in the current folder;"
+        " the environment wins."
+    )
+    yield (
+        "`maestro config` shows the values in force and where they come from."
+        " Wrong values and unknown `MAESTRO_*`"
+    )
     yield "names are reported all at once, with exit code 2."
     for section, model in CATALOGUE.items():
         yield ""

@@ -14,8 +14,8 @@ from stores.postgres.audit import Audit
 from stores.postgres.costs import SessionCost, calculate_session_cost
 from stores.postgres.session_logs import StoredLog
 from stores.postgres.tool_calls import ToolCallContext, get_tool_call_context
-from streams.session.history import decisions_of
 from streams.session.log import verify_chain
+from streams.session.recorded import decisions_of
 
 _TRAIL_COLUMNS = ("sequence", "occurred_at", "action", "tool_name", "success", "payload")
 _TEXT_LENGTH = 160
@@ -99,7 +99,11 @@ def tool_call(*, tool_call_id: str, as_json: bool) -> None:
     found = asyncio.run(ask())
     if found is None:
         fail(f"tool call {tool_call_id} is not recorded", code="not_found")
-    parts = {"tool_call": found.call, "result": found.result, "generation": found.generation, "task": found.task}
-    print_fields(
-        {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}, as_json=as_json
-    )
+    parts = {
+        "tool_call": found.call,
+        "result": found.result,
+        "generation": found.generation,
+        "task": found.task,
+    }
+    shown = {name: part.model_dump(mode="json") if part else None for name, part in parts.items()}
+    print_fields(shown, as_json=as_json)

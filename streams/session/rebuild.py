@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import groupby
 
 from schemas import ids
 from schemas.errors import TransientError
@@ -19,8 +18,9 @@ from streams.session.event import Event
 from streams.session.log import fold
 from streams.session.opened import Opened
 from streams.session.outbox import Outbox, trace_of
-from streams.session.ports import Barrier, Contexts, Head, SessionLogs, StoredLog
+from streams.session.ports import Barrier, Contexts, Head, SessionLogs
 from streams.session.project import project, reissue
+from streams.session.recorded import decisions_of
 from telemetry.points import point
 
 _NOBODY = "-"
@@ -148,7 +148,7 @@ class Rebuilder:
     async def _decisions(self, session_id: str, head: Head) -> Sequence[TaskLogs]:
         # From the beginning on; a checkpoint would be the place to start from.
         rows = await self._logs.entries(session_id, upto=head.sequence)
-        return [_decision(list(of_one)) for _, of_one in groupby(rows, lambda row: (row.term, row.cause_id))]
+        return list(decisions_of(rows))
 
     async def _publish_again(
         self, context: Context, decisions: Sequence[TaskLogs], partition: int, *, term: int
@@ -167,22 +167,3 @@ class Rebuilder:
             # The owner of the partition re-arms lost timers from this record; a void one may name none.
             again.append(outputs.session_record(context, last, partition, version=context.sequence))
         await self._outbox.publish_all(again, trace=trace_of(last), partition=partition)
-
-
-def _decision(rows: Sequence[StoredLog]) -> TaskLogs:
-    first = rows[0]
-    # Columns of the record: they were validated when they were published.
-    return TaskLogs.model_construct(
-        session_id=first.session_id,
-        task_id=first.task_id,
-        user_id=first.user_id,
-        term=first.term,
-        fence_previous=None,
-        cause_id=first.cause_id,
-        cause_topic=first.cause_topic,
-        cause_partition=first.cause_partition,
-        cause_offset=first.cause_offset,
-        trace_id=first.trace_id,
-        occurred_at=first.occurred_at,
-        entries=tuple(row.entry() for row in rows),
-    )
