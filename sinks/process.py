@@ -86,8 +86,7 @@ class SinkProcess:
         generation = self._reader.generation
         for lane in self._lanes.values():
             lane.drop()
-        for lane in self._lanes.values():
-            await lane.settle(self._settings.drain_limit_s)
+        await self._settle()
         await self._respect_overtaking()
         positions = await self._store.begin(sorted(places))
         for (topic, partition), position in positions.items():
@@ -145,12 +144,16 @@ class SinkProcess:
                 workers += [group.create_task(self._keep_up()), group.create_task(self._read())]
                 await self._stop.wait()
                 workers.pop().cancel()
-                for lane in self._lanes.values():
-                    await lane.settle(self._settings.drain_limit_s)
+                await self._settle()
                 for worker in workers:
                     worker.cancel()
         finally:
             await source.stop()
+
+    async def _settle(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes.values():
+                group.create_task(lane.settle(self._settings.drain_limit_s))
 
     async def _read(self) -> None:
         next_commit_s = time.monotonic() + _COMMIT_EVERY_S
