@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import cast
 
 from schemas.errors import MaestroError, TransientError
 from stores.redis.replies import LEAVE, translate
@@ -88,10 +89,8 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        if not isinstance(transport, asyncio.WriteTransport):
-            message = "a transport that cannot be written to"
-            raise TypeError(message)
-        self._transport = transport
+        # No isinstance: uvloop's transports can be written to, but do not say so by their class.
+        self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand out the replies that are complete."""
