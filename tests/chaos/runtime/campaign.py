@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -240,6 +241,8 @@ async def main(argv: list[str]) -> int:
         f"{options.seeds - failed} of {options.seeds} seeds passed"
         + (f"; journals in {folder}" if failed else "")
     )
+    if not failed:
+        shutil.rmtree(folder)
     return 1 if failed else 0
 
 
