@@ -3,59 +3,25 @@
 import asyncio
 import json
 import os
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import confluent_kafka
 import pytest
 
 from bus.admin import Admin
 from bus.agents_table import AgentsTable
-from bus.codec import Codec
 from bus.consumer import Consumer
 from bus.deadletter import REASON, TRUNCATED, DeadLetters
 from bus.message import Message, Place
-from bus.names import TopicNames
-from bus.publisher import Publisher
 from bus.reader import Start, TopicReader
-from bus.settings import KafkaSettings, TopicSettings
-from maestro.embedded.part import PartName
-from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 from schemas import examples
 from schemas.errors import ErrorCode, FatalError, PoisonError, TransientError
-from schemas.ids import new_id
 from schemas.lists import DeadLetterReason
 from schemas.partition import partition_of
 from schemas.topics import AGENTS, DEAD_LETTERS, MAX_VALUE_BYTES, RUNS, TASK_LOGS, USER_MESSAGES
-from telemetry.tracing import derived, parse
-
-DEADLINE_S = 30
-PARTITIONS = 3
-TRACE = derived("test")
-
-
-@dataclass(frozen=True)
-class Bus:
-    """One test's topics, under a prefix of their own."""
-
-    kafka: KafkaSettings
-    topics: TopicSettings
-    names: TopicNames
-    codec: Codec
-    publisher: Publisher
-
-
-async def made(bootstrap: str) -> Bus:
-    kafka = KafkaSettings(bootstrap_servers=bootstrap)
-    topics = TopicSettings(prefix=f"t{uuid.uuid4().hex[:10]}.", partitions=PARTITIONS)
-    names, codec = TopicNames(topics.prefix), Codec()
-    async with Admin(kafka, topics) as admin:
-        _ = await admin.create_topics()
-    publisher = Publisher(kafka, names=names, codec=codec, source="test")
-    await publisher.start()
-    return Bus(kafka, topics, names, codec, publisher)
+from telemetry.tracing import parse
+from tests.integration.bus_topics import DEADLINE_S, PARTITIONS, TRACE, Bus, made, read_all
 
 
 @pytest.fixture
@@ -63,10 +29,6 @@ async def bus(stack: EmbeddedStack) -> AsyncIterator[Bus]:
     running = await made(stack.urls.kafka_bootstrap)
     yield running
     await running.publisher.stop()
-
-
-async def read_all(reader: TopicReader) -> list[Message]:
-    return [message async for message in reader.read_to_end(deadline_s=DEADLINE_S)]
 
 
 async def test_topics_are_made_once_and_checked(bus: Bus) -> None:
@@ -339,66 +301,3 @@ async def test_a_second_member_takes_over_equal_partitions_of_all_topics(bus: Bu
     finally:
         await first.stop()
         await second.stop()
-
-
-async def test_a_broker_restart_while_publishing_loses_and_repeats_nothing(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("bus-restart")
-    elsewhere = {PartName.POSTGRES: "postgresql://nowhere", PartName.REDIS: "redis://nowhere"}
-    async with EmbeddedStack(EmbeddedSettings(data_dir=folder), external=elsewhere) as own:
-        bus = await made(own.urls.kafka_bootstrap)
-        ids = [new_id() for _ in range(300)]
-
-        async def publish_all() -> None:
-            for number in range(0, len(ids), 10):
-                messages = [
-                    examples.USER_MESSAGE.model_copy(update={"id": each})
-                    for each in ids[number : number + 10]
-                ]
-                _ = await asyncio.gather(*(bus.publisher.publish(each, trace=TRACE) for each in messages))
-                await asyncio.sleep(0.02)
-
-        try:
-            async with asyncio.timeout(DEADLINE_S * 2):
-                publishing = asyncio.create_task(publish_all())
-                await asyncio.sleep(0.2)
-                await own.kill(PartName.KAFKA)
-                await asyncio.sleep(0.5)
-                assert not publishing.done()
-                await own.start_part(PartName.KAFKA)
-                await publishing
-            topic = bus.names.full(USER_MESSAGES)
-            async with TopicReader(bus.kafka, [topic], start=Start.BEGINNING) as reader:
-                found = [
-                    bus.codec.decode_plain(USER_MESSAGES, each.value)["id"] for each in await read_all(reader)
-                ]
-            assert found == ids
-        finally:
-            await bus.publisher.stop()
-
-
-async def test_a_broker_that_stays_away_is_a_transient_error_and_stopping_ends(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("bus-away")
-    elsewhere = {PartName.POSTGRES: "postgresql://nowhere", PartName.REDIS: "redis://nowhere"}
-    async with EmbeddedStack(EmbeddedSettings(data_dir=folder), external=elsewhere) as own:
-        bus = await made(own.urls.kafka_bootstrap)
-        await bus.publisher.stop()
-        hasty = bus.kafka.model_copy(update={"delivery_timeout_s": 1.0, "request_timeout_ms": 2_000})
-        publisher = Publisher(hasty, names=bus.names, codec=bus.codec, source="test")
-        await publisher.start()
-        _ = await publisher.publish(examples.RUN, trace=TRACE)
-        await own.kill(PartName.KAFKA)
-        with pytest.raises(TransientError, match="no answer from Kafka in time"):
-            _ = await publisher.publish(examples.RUN, trace=TRACE)
-        async with asyncio.timeout(DEADLINE_S):
-            await publisher.stop()
-        with pytest.raises(FatalError, match="not running"):
-            _ = await publisher.publish(examples.RUN, trace=TRACE)
-        late = Publisher(hasty, names=bus.names, codec=bus.codec, source="test")
-        with pytest.raises(TransientError, match="connecting a producer"):
-            await late.start()
-        with pytest.raises(TransientError, match="opening"):
-            await TopicReader(hasty, [bus.names.full(RUNS)]).start()
