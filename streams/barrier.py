@@ -1,4 +1,4 @@
-"""Waits until the Postgres sink has passed an offset, so that the record can be asked. All waiters share one poll."""
+"""Waits until the Postgres sink has passed an offset, so that the record can be asked. One poll for all."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class Progress(Protocol):
     """How far the Postgres sink has come."""
 
     async def next_offsets(self, pairs: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], int]:
-        """Return the next offset to be written of each (full topic name, partition). Raises TransientError."""
+        """Return the next offset of each (full topic name, partition). Raises TransientError."""
         ...
 
 
@@ -43,11 +43,11 @@ class Barrier:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps the waiters from being served, while somebody waits; for the readiness of the process."""
+        """What keeps those who wait from being served; for the readiness of the process."""
         return self._trouble if self._waiters else None
 
     async def wait(self, topic: str, partition: int, offset_end: int) -> None:
-        """Return when everything of the partition below `offset_end` is in the record. `topic` is the full name.
+        """Return when everything of the partition below `offset_end` is in the record (`topic`: full name).
 
         The step that waits gives its slot to others and keeps its lane.
 
@@ -119,7 +119,7 @@ class Barrier:
                     waiter.passed.set_result(None)
 
     async def _rest(self, pause_s: float) -> None:
-        """Pause; a new waiter shortens it, but never below the first pause, or a rush would become a busy loop."""
+        """Pause; a new waiter shortens it, but not below the first pause: a rush is no busy loop."""
         if not self._waiters:
             return
         await asyncio.sleep(_FIRST_PAUSE_S)

@@ -1,4 +1,4 @@
-"""The steps that run in this process, by partition, so that somebody can wait for those of a moment to end."""
+"""The steps that run in this process, by partition, so that one can wait for those of a moment."""
 
 import asyncio
 from collections import defaultdict

@@ -7,7 +7,7 @@ from streams.session.context import Context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What was loaded or rebuilt. `expected` is the condition of the store; `now_ms` is Redis' clock at the load."""
+    """What was loaded or rebuilt. `expected`: the store's condition; `now_ms`: Redis' clock at the load."""
 
     context: Context
     term: int

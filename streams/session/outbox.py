@@ -1,11 +1,12 @@
 """Publishes what a decision owes to the topics, logs first and whole, and remembers what was acknowledged.
 
-The outbox beside a stored context holds the decision's logs only; its other outputs follow from the context and the logs.
+The outbox beside a stored context holds the decision's logs only; its other outputs follow from both.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 from pydantic import ValidationError
 
@@ -42,8 +43,8 @@ def from_bytes(data: bytes) -> TaskLogs | None:
 class Outbox:
     """Deliveries of one process. What it remembers lives and dies with this object, never in a store.
 
-    The same process may have failed half-way, and another one may carry its name: only the object that saw every
-    acknowledgement knows that nothing is owed.
+    The same process may have failed half-way, and another one may carry its name: only the object that saw
+    every acknowledgement knows that nothing is owed.
     """
 
     def __init__(self, publisher: Publisher, *, remembered: int = 100_000) -> None:
@@ -67,7 +68,7 @@ class Outbox:
         """Publish the decision that `after` and `logs` are, await every delivery, then remember it.
 
         Raises:
-            TransientError: the topics cannot be reached; some of it may be published, and all of it is again next time.
+            TransientError: the topics are away; some of it may be published, all of it is again next time.
 
         """
         if logs is not None:
@@ -81,7 +82,7 @@ class Outbox:
         return await self._publisher.publish(logs, trace=trace_of(logs), partition=partition)
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
-        """Publish records of one partition at the same time and await every delivery. Their order is not kept."""
+        """Publish records of one partition at the same time, in no order, and await every delivery."""
         if len(records) == 1:
             await self._publisher.publish(records[0], trace=trace, partition=partition)
             return
@@ -97,19 +98,23 @@ class Outbox:
 
 
 def trace_of(logs: TaskLogs) -> Trace:
-    """Return the trace that a decision's outputs carry: the same whenever and by whomever they are published."""
+    """Return the trace that a decision's outputs carry: the same whoever publishes them."""
     return Trace(logs.trace_id, derived(logs.cause_id).span_id)
 
 
 def _gravest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the failure that decides what happens to the step: what stops the process before what can be tried again."""
+    """Return the failure that decides: what stops the process before what can be tried again."""
+    flat = list(_flat(failures))
     for kind in (FatalError, TransientError):
-        matching = failures.subgroup(kind)
-        if matching is not None:
-            return _first(matching)
-    return _first(failures)
+        for failure in flat:
+            if isinstance(failure, kind):
+                return failure
+    return flat[0]
 
 
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = failures.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _flat(failures: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for failure in failures.exceptions:
+        if isinstance(failure, BaseExceptionGroup):
+            yield from _flat(cast("BaseExceptionGroup[BaseException]", failure))
+        else:
+            yield failure

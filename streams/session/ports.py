@@ -32,7 +32,7 @@ class Contexts(Protocol):
         timers_removed: Sequence[str] = (),
         feed: Sequence[FeedEntry] = (),
     ) -> bool:
-        """Store all or nothing, on condition of epoch and (term, version) or own token; False when refused."""
+        """Store all or nothing, on condition of epoch and (term, version) or token; False when refused."""
         ...
 
 

@@ -37,7 +37,7 @@ class Absence(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A stored context of another format, whose logs are published; it counts as absent while it is still this one."""
+    """A stored context of another format, whose logs are published: it counts as absent."""
 
     term: int
     version: int
@@ -49,7 +49,7 @@ class Rebuilder:
     def __init__(
         self, *, contexts: Contexts, logs: SessionLogs, outbox: Outbox, barrier: Barrier, marker_s: int
     ) -> None:
-        """`marker_s` is how long, in seconds, a rebuild in progress may stand in place of an unreadable context."""
+        """`marker_s`: seconds that a rebuild in progress may stand in place of an unreadable context."""
         self._contexts = contexts
         self._logs = logs
         self._outbox = outbox
@@ -57,10 +57,11 @@ class Rebuilder:
         self._marker_s = marker_s
 
     async def rebuild(self, event: Event, unreadable: Unreadable | None = None) -> Opened | Absence:
-        """Return the context of the event's session as the record has it, not stored yet; `event` becomes the fence's cause.
+        """Return the context of the event's session as the record has it, not stored yet.
 
-        The fence's predecessor is read before the token is left: whoever stored in between left a fence, which makes
-        ours void, or a context, which is found. What was pending is asked for again, with its original birth.
+        The fence's predecessor is read before the token is left: whoever stored in between left a fence,
+        which makes ours void, or a context, which is found. What is pending is asked for again, with its
+        original birth. `event` is named as the fence's cause.
 
         Raises:
             TransientError: Redis, Kafka or Postgres is away, or the sink is not coming on.
@@ -83,8 +84,8 @@ class Rebuilder:
         context = fold(event.session_id, decisions)
         if (context.sequence, context.hash) != (head.sequence, head.hash):
             message = (
-                f"the record of session {event.session_id} ends at {context.sequence}, its head says {head.sequence}:"
-                " it is being erased, or rows of task_logs are missing"
+                f"the record of session {event.session_id} ends at {context.sequence}, its head says"
+                f" {head.sequence}: it is being erased, or rows of task_logs are missing"
             )
             raise TransientError(message)
         await self._publish_again(context, decisions, event.partition, term=term)
@@ -110,8 +111,8 @@ class Rebuilder:
             or (stored.term, stored.version) != (unreadable.term, unreadable.version)
         ):
             return Absence.CHANGED
-        # A context that is there leaves no room for a token: a marker of a random version takes its place, so that
-        # nobody can store on top of what is given up here, and only the last one who marked it can store at all.
+        # A context that is there leaves no room for a token: a marker of a random version takes its place, so
+        # that nobody can store on top of what is given up, and only the last one who marked it can store.
         marker = Stored(context=b"", outbox=b"", term=stored.term, version=-1 - secrets.randbits(62))
         is_marked = await self._contexts.store(
             event.partition,
@@ -124,7 +125,7 @@ class Rebuilder:
         return (loaded, (marker.term, marker.version)) if is_marked else Absence.CHANGED
 
     async def _fence(self, event: Event, head: Head) -> int:
-        """Publish a fence after the one in force and return its term when the record has it (or has found it void)."""
+        """Publish a fence after the one in force; return its term when the record has it or found it void."""
         fence = TaskLogs(
             session_id=event.session_id,
             task_id=ids.task_id(event.session_id),
@@ -153,9 +154,9 @@ class Rebuilder:
     async def _publish_again(
         self, context: Context, decisions: Sequence[TaskLogs], partition: int, *, term: int
     ) -> None:
-        """Publish the last decision's outputs under the new term, and what is pending as it was first asked for.
+        """Publish the last decision's outputs under the new term, and ask for what is pending once more.
 
-        Nobody knows whether they were published; a state that a void decision published loses to the new term.
+        Nobody knows whether they were published; what a void decision published loses to the new term.
         """
         if not decisions:
             return

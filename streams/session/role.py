@@ -1,4 +1,4 @@
-"""The session role: which messages it takes, in which lanes, and what becomes of those that cannot be read."""
+"""The session role: which messages it takes, in which lanes, and what becomes of unreadable ones."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class _Read:
 
 
 class SessionRole:
-    """Implements the runtime's role for sessions. The lane is the key: the session id, where it is well placed."""
+    """The runtime's role for sessions. The lane is the key: the session id, where it is well placed."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class SessionRole:
         return record.key or ("no key", record.partition)
 
     def join_key(self, record: Message) -> Hashable | None:
-        """Return None: a second message with the same id is found in the context, behind the first in its lane."""
+        """Return None: a second message with the same id finds the first one in the context."""
         del record
 
     async def step(self, record: Message) -> None:

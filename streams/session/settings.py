@@ -41,7 +41,7 @@ class SessionSettings(BaseSettings):
     remembered_deliveries: int = Field(
         default=100_000,
         ge=1,
-        description="Sessions whose last decision is known to be delivered; a forgotten one is published again.",
+        description="Sessions whose last decision is known to be delivered; others publish it again.",
     )
 
     def rules(self) -> Rules:

@@ -1,6 +1,6 @@
 """The session step: everything that one event does to the world, in the one order that survives crashes.
 
-Load (or rebuild) → what the last decision owes → applied before? → decide → store → publish → return, which acknowledges.
+Load (or rebuild) → what the last decision owes → applied before? → decide → store → publish → return.
 """
 
 from schemas.errors import PoisonError, TransientError
@@ -53,7 +53,7 @@ class SessionStep:
         self._rules = settings.rules()
 
     async def run(self, event: Event) -> None:
-        """Apply `event` to its session, once, whoever tried before; when it returns every delivery was acknowledged.
+        """Apply `event` to its session once, whoever tried before; then every delivery was acknowledged.
 
         May be cancelled or fail at any await and be run again, here or elsewhere.
 
@@ -95,7 +95,7 @@ class SessionStep:
         )
 
     async def _replace(self, event: Event, stored: Stored) -> Opened | Absence:
-        """Give up a context of another format. Its logs may not be in the record yet: they go there before the fence."""
+        """Give up a context of another format. Its last logs may not be in the record: they go first."""
         owed = outbox.from_bytes(stored.outbox)
         if owed is not None:
             await self._outbox.publish_logs(owed, partition=event.partition)

@@ -78,8 +78,8 @@ class TimerLoop:
     async def arm(self, partition: int) -> bool:
         """Put the partition's timers back from the record unless that was done in this epoch.
 
-        Returns whether it is done: False when the epoch changed meanwhile. The steps in flight end first, and the
-        record has what they published before it is read: what they had stored in the lost epoch is not missed.
+        Returns whether it is done: False when the epoch changed meanwhile. The steps in flight end first, and
+        the record has what they published before it is read: what they stored before is not missed.
 
         Raises:
             TransientError: Redis, Kafka or Postgres is away, or steps in flight do not end.
@@ -103,7 +103,7 @@ class TimerLoop:
             after = page[-1].session_id
 
     async def fire_due(self, partition: int) -> int:
-        """Publish a message for each due timer, then remove it unless its due time has changed; return how many.
+        """Publish a message for each due timer, then remove it unless it was set anew; return how many.
 
         Raises:
             TransientError: Redis or Kafka is away; what was published is published again under the same id.

@@ -20,7 +20,7 @@ _CURRENT_STATE = (Run, Task, Session)
 
 
 class FakeRecord:
-    """Postgres and its sink, which reads `batch` messages of a partition whenever somebody asks how far it is."""
+    """Postgres and its sink, which reads `batch` messages of a partition when it is asked for its place."""
 
     def __init__(self, topics: FakeTopics) -> None:
         self._topics = topics
@@ -119,7 +119,7 @@ class FakeRecord:
         )
 
     def accepted(self, session_id: str) -> list[TaskLogs]:
-        """The valid decisions of a session over the whole topic, by the readers' rule, whatever the sink has read."""
+        """The valid decisions of a session over the whole topic, by the readers' rule."""
         decisions: list[TaskLogs] = []
         fence, sequence = 0, 0
         for one in self._topics.of(TASK_LOGS):

@@ -40,6 +40,7 @@ class FakeTopics:
         self.partitions = partitions
         self.codec = shared_codec()
         self._clock_ms = clock_ms
+        self.order: list[Record] = []
         self._kept: defaultdict[tuple[str, int], list[Kept]] = defaultdict(list)
 
     def append(
@@ -58,6 +59,7 @@ class FakeTopics:
         value = self.codec.encode(record)
         at_ms = self._clock_ms()
         log = self._kept[topic, place]
+        self.order.append(record)
         message = Message(
             topic, place, len(log), at_ms, own.encode() if key is None else key or None, value, headers
         )

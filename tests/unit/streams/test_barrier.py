@@ -19,6 +19,7 @@ class Sink:
         self.error: Exception | None = None
 
     async def next_offsets(self, pairs: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Answer with the positions, or with the error."""
         self.asked.append(pairs)
         await asyncio.sleep(0)
         if self.error is not None:
@@ -65,7 +66,7 @@ async def test_postgres_away_is_waited_out_and_named_as_the_trouble() -> None:
     barrier = Barrier(sink, limit_s=5)
     waiting = asyncio.create_task(barrier.wait("logs", 0, 1))
     async with asyncio.timeout(2):
-        while barrier.trouble is None:
+        while barrier.trouble is None:  # noqa: ASYNC110 - the moment has no event
             await asyncio.sleep(0.01)
     assert "away" in barrier.trouble
     sink.error, sink.next["logs", 0] = None, 1

@@ -25,7 +25,7 @@ class History:
     """One random history of a few conversations."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - it only has to be the same for the same seed
         self.world = World(scheduler=self.random)
         self.processes = [self.world.process(), self.world.process()]
         self.delivered: list[Message] = []
@@ -36,6 +36,7 @@ class History:
         self.random.shuffle(self.unsaid)
 
     async def run(self) -> World:
+        """Play it to its end, until everybody is back and nothing is left to do."""
         world = self.world
         while self.unsaid or world.inputs():
             self._people_talk()

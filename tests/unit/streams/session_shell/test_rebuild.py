@@ -3,8 +3,9 @@
 import asyncio
 
 from schemas.records import GenerationRequest, TaskLogs, ToolCall
-from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS
+from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS, USER_MESSAGES
 from stores.redis.contexts import Stored
+from streams.session.context import RECENT_RUNS
 from streams.session.role import INPUTS
 from tests.fakes.redis_stores import FakeContexts
 from tests.unit.streams.session_shell.process import Process
@@ -108,8 +109,9 @@ async def test_a_context_of_another_format_is_given_up_without_losing_its_last_d
     waiting = world.inputs()[0]
     partition = waiting.partition
     task = process.start(waiting)
-    while uuid("chat") not in world.redis.shard(partition).contexts:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while uuid("chat") not in world.redis.shard(partition).contexts:  # noqa: ASYNC110 - a fake has no event
+            await asyncio.sleep(0)
     process.kill()
     await asyncio.wait({task}, timeout=10)
     assert [logs.is_fence for logs in logs_of(world)] == [True]
@@ -146,3 +148,21 @@ async def test_who_gives_up_an_unreadable_context_keeps_its_last_writer_out() ->
     await world.settle()
     world.check("chat")
 
+
+async def test_a_message_whose_run_the_context_has_dropped_is_looked_up_in_the_record() -> None:
+    world = World()
+    world.say("chat", "message 0")
+    await world.settle()
+    first = next(one.message for one in world.topics.of(USER_MESSAGES))
+    for number in range(1, RECENT_RUNS + 2):
+        world.say("chat", f"message {number}")
+        await world.settle()
+    assert world.context("chat").runs_dropped > 0
+    before = world.context("chat").sequence
+    await world.deliver(world.process(), first)
+    world.check("chat")
+    assert world.context("chat").sequence == before
+    world.say("chat", "a new one")
+    await world.settle()
+    world.check("chat")
+    assert world.context("chat").sequence > before

@@ -1,7 +1,7 @@
-"""A conversation from message to answer through the real role and step, on fakes of everything around them."""
+"""A conversation from message to answer through the real role and step, on fakes of all around them."""
 
 from schemas.lists import Action, RunStatus
-from schemas.records import ConversationMessage, Run, Session
+from schemas.records import ConversationMessage, GenerationRequest, Run, Session, TaskLogs, ToolCall
 from tests.unit.streams.session_shell.world import World, uuid
 
 
@@ -48,3 +48,26 @@ async def test_a_conversation_goes_on_after_its_context_is_gone() -> None:
     world.check("chat")
     [session] = [row for row in world.record.rows.values() if isinstance(row, Session)]
     assert session.term == world.record.fences[uuid("chat")] > 1
+
+
+async def test_a_decisions_logs_are_published_before_anything_else_of_it() -> None:
+    world = World()
+    world.say("chat", "one")
+    world.say("chat", "two")
+    await world.settle()
+    order = world.topics.order
+    published = {
+        entry.sequence: place
+        for place, record in enumerate(order)
+        if isinstance(record, TaskLogs)
+        for entry in record.entries
+    }
+    outputs = [
+        (place, record)
+        for place, record in enumerate(order)
+        if isinstance(record, ConversationMessage | ToolCall | GenerationRequest)
+    ]
+    assert len(outputs) > 10
+    assert all(published[record.sequence] < place for place, record in outputs)
+    states = [(place, one) for place, one in enumerate(order) if isinstance(one, Run | Session)]
+    assert all(published[one.version] < place for place, one in states)

@@ -8,7 +8,7 @@ from tests.unit.streams.session_shell.world import World
 
 
 async def race(seed: int, *, is_known: bool) -> World:
-    world = World(scheduler=Random(seed))
+    world = World(scheduler=Random(seed))  # noqa: S311 - it only has to be the same for the same seed
     if is_known:
         world.say("chat", "before")
         await world.settle()

@@ -1,10 +1,10 @@
-"""A world on fakes: people, models and tools around session processes, and what must be true of it in the end."""
+"""A world on fakes: people, models and tools around session processes, and what must hold in the end."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from uuid import uuid5, NAMESPACE_URL
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
@@ -39,9 +39,7 @@ from tests.unit.streams.session_shell.process import Process
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 START_MS = 1_760_000_000_000
 RETRIES = 5
-RUN_ENDS = frozenset(
-    {Action.RUN_COMPLETED, Action.RUN_FAILED, Action.RUN_CANCELLED, Action.MESSAGE_REJECTED}
-)
+RUN_ENDS = frozenset({Action.RUN_COMPLETED, Action.RUN_FAILED, Action.RUN_CANCELLED, Action.MESSAGE_REJECTED})
 Fault = Callable[[Process], None]
 
 
@@ -147,7 +145,7 @@ class World:
     async def settle(
         self, faults: Mapping[int, Mapping[int, Fault]] | None = None, *, zombies_wake_late: bool = False
     ) -> list[int]:
-        """Deliver until nothing is left. `faults`: by number of the delivery, then by turn. Returns the turns of each."""
+        """Deliver all; return the turns of each delivery. `faults`: by delivery, then by turn."""
         process, turns = self.process(), list[int]()
         while waiting := self.inputs():
             plan = (faults or {}).get(len(turns))
