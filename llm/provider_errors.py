@@ -66,6 +66,10 @@ _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
 )
 
 
+# The library has no class of its own for some refusals.
+_BY_STATUS: Final[Mapping[int, _Kind]] = MappingProxyType({402: _AUTHENTICATION, 403: _AUTHENTICATION})
+
+
 def translated(error: BaseException, model: str) -> ModelError:
     """Return the typed error for what the provider library raised."""
     names = {cls.__name__ for cls in type(error).__mro__}
@@ -79,7 +83,7 @@ def translated(error: BaseException, model: str) -> ModelError:
         if _is_undecodable(error)
         else next(
             (kind for name, kind in _BY_CLASS.items() if name in names),
-            _Kind(ErrorCode.MODEL_ERROR, "the call failed"),
+            _BY_STATUS.get(getattr(error, "status_code", 0), _Kind(ErrorCode.MODEL_ERROR, "the call failed")),
         )
     )
     return ModelError(
@@ -109,10 +113,13 @@ def _detail(error: BaseException) -> str:
 
 def _retry_after_s(error: BaseException) -> float | None:
     response = cast("Any", getattr(error, "response", None))
-    headers = getattr(response, "headers", None)
-    if headers is None:
-        return None
-    try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except (TypeError, ValueError):
-        return None
+    found: tuple[Any, ...] = (
+        getattr(error, "litellm_response_headers", None),
+        getattr(response, "headers", None),
+    )
+    for headers in found:
+        try:
+            return max(0.0, float(headers["retry-after"]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None

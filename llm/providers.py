@@ -55,6 +55,8 @@ class ProviderModel:
             "num_retries": 0,
             "max_retries": 0,
             "drop_params": True,
+            # Without it, any tool makes the library import a package for tool gateways.
+            "_skip_mcp_handler": True,
             "extra_headers": {"Idempotency-Key": request.id},
         }
         if request.tools:
