@@ -97,7 +97,7 @@ class DataFolder:
 
     def acquire(self) -> None:
         """Make the folder and take it for this process. Raises FolderBusyError when another one has it."""
-        self._make()
+        self.make()
         lock = (self.root / LOCK_FILE).open("a+")
         if not _locked(lock, tries=LOCK_TRIES):
             lock.close()
@@ -144,7 +144,8 @@ class DataFolder:
         shutil.rmtree(self.root)
         self.release()
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the folder itself, closed to others, where it is missing."""
         if self.root.exists():
             return
         self.root.parent.mkdir(parents=True, exist_ok=True)

@@ -80,13 +80,8 @@ class EmbeddedStack:
         await asyncio.to_thread(self.folder.acquire)
         try:
             await self._build(progress)
-            async with asyncio.TaskGroup() as group:
-                for name in self._parts:
-                    group.create_task(self.start_part(name, progress))
-        except* EmbeddedError as errors:
-            await self.stop()
-            raise first_error(errors) from None
-        except* BaseException:
+            await self._start_parts(progress)
+        except BaseException:
             await self.stop()
             raise
         return self.urls
@@ -164,6 +159,17 @@ class EmbeddedStack:
             message = "The database is not embedded: run the statements with its own tools."
             raise EmbeddedError(message)
         return await self._postgres.run_sql(database, sql)
+
+    async def _start_parts(self, progress: Progress) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in self._parts:
+                    group.create_task(self.start_part(name, progress))
+        except BaseExceptionGroup as errors:  # a plain `except`: a cancellation has to stay one
+            matching = errors.subgroup(EmbeddedError)
+            if matching is None:
+                raise
+            raise first_error(matching) from None
 
     async def _build(self, progress: Progress) -> None:
         for name in PartName:

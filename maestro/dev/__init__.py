@@ -1,0 +1,1 @@
+"""`maestro dev`: everything on one machine, started, watched and stopped together."""
