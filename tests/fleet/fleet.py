@@ -1,0 +1,135 @@
+"""Starts every role as real processes on the shared services, under a topic prefix and database of its own."""
+
+import os
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bus.admin import Admin
+from bus.codec import Codec
+from bus.names import TopicNames
+from bus.publisher import Publisher
+from bus.settings import KafkaSettings, TopicSettings
+from maestro.embedded.folder import DataFolder
+from maestro.embedded.keeper import RoleSpec
+from maestro.embedded.stack import EmbeddedStack
+from maestro.embedded.supervisor import Supervisor
+from schemas.agent_file import AgentFile
+from schemas.records import Record
+from stores.postgres.migrate import migrate
+from stores.postgres.pool import Database
+from stores.postgres.settings import PostgresSettings
+from stores.redis.settings import RedisSettings
+from telemetry.tracing import Trace, derived
+
+READY_LIMIT_S = 90.0
+ROLES = ("session", "generate", "execute", "sink")
+_ARGUMENTS = {
+    "session": ("worker", "session"),
+    "generate": ("worker", "generate"),
+    "execute": ("worker", "execute"),
+    "sink": ("sink", "postgres"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """A running Maestro. `env` is what its processes were given; `supervisor` restarts what dies."""
+
+    env: Mapping[str, str]
+    supervisor: Supervisor
+    kafka: KafkaSettings
+    topics: TopicSettings
+    names: TopicNames
+    codec: Codec
+    redis: RedisSettings
+    database: Database
+    publisher: Publisher
+
+    async def publish(self, record: Record, trace: Trace | None = None) -> None:
+        """Publish one record as a producer would."""
+        await self.publisher.publish(record, trace=trace or derived(uuid.uuid4().hex))
+
+    async def apply(self, agent: AgentFile) -> None:
+        """Publish an agent that everybody may use."""
+        await self.publish(agent.record(user_id=None, now=datetime.now(UTC)))
+
+    def admin(self) -> Admin:
+        """Return a connection for administration, to be opened with `async with`."""
+        return Admin(self.kafka, self.topics)
+
+
+@asynccontextmanager
+async def running_fleet(
+    stack: EmbeddedStack,
+    folder: Path,
+    *,
+    workers: int = 1,
+    partitions: int = 12,
+    extra_env: Mapping[str, str] | None = None,
+) -> AsyncGenerator[Fleet]:
+    """Run `workers` processes of every role until the context closes."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    url = await _database(stack, name)
+    own = {
+        "KAFKA_BOOTSTRAP_SERVERS": stack.urls.kafka_bootstrap,
+        "DATABASE_URL": url,
+        "REDIS_URL": stack.urls.redis_url,
+        "MAESTRO_TOPIC_PREFIX": f"{name}.",
+        "MAESTRO_TOPIC_PARTITIONS": str(partitions),
+        "MAESTRO_REDIS_PREFIX": f"{name}:",
+        **(extra_env or {}),
+    }
+    kafka = KafkaSettings(bootstrap_servers=stack.urls.kafka_bootstrap)
+    topics = TopicSettings(prefix=f"{name}.", partitions=partitions)
+    names, codec = TopicNames(topics.prefix), Codec()
+    await migrate(url)
+    async with Admin(kafka, topics) as admin:
+        await admin.create_topics()
+    database = Database(PostgresSettings.model_validate({"database_url": url}))
+    publisher = Publisher(kafka, names=names, codec=codec, source="test")
+    await publisher.start()
+    supervisor = Supervisor(
+        [
+            RoleSpec(name=f"{role}-{number}", arguments=_ARGUMENTS[role])
+            for role in ROLES
+            for number in range(1, workers + 1)
+        ],
+        folder=DataFolder(folder),
+        env={**_plain_environment(), **own},
+        stop_grace_s=20.0,
+    )
+    try:
+        async with supervisor:
+            await supervisor.wait_ready(READY_LIMIT_S)
+            yield Fleet(
+                env=own,
+                supervisor=supervisor,
+                kafka=kafka,
+                topics=topics,
+                names=names,
+                codec=codec,
+                redis=RedisSettings.model_validate(
+                    {"redis_url": stack.urls.redis_url, "prefix": f"{name}:"}
+                ),
+                database=database,
+                publisher=publisher,
+            )
+    finally:
+        await publisher.stop()
+        await database.stop()
+
+
+def _plain_environment() -> dict[str, str]:
+    """Return this process's environment without any setting of Maestro."""
+    ours = ("MAESTRO_", "KAFKA_", "DATABASE_URL", "REDIS_URL", "SCHEMA_REGISTRY_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+async def _database(stack: EmbeddedStack, name: str) -> str:
+    await stack.run_sql("postgres", f"CREATE DATABASE {name} OWNER maestro;")
+    await stack.run_sql(name, "CREATE EXTENSION IF NOT EXISTS vector;")
+    return stack.urls.database_url.rpartition("/")[0] + f"/{name}"
