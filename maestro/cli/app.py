@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("maestro.cli.doctor:doctor", "Say what is missing and how to mend it."),
     "ask": ("maestro.cli.ask:ask", "Ask one question and print the answer."),
     "chat": ("maestro.cli.chat:chat", "Talk in a session; stages and words as they happen."),
-    "send": ("maestro.cli.ask:send", "Publish a user message and do not wait."),
+    "send": ("maestro.cli.send:send", "Publish a user message and do not wait."),
     "trail": ("maestro.cli.trail:trail", "Show every log entry of a task or session, in order."),
     "cost": ("maestro.cli.trail:cost", "Add up what a session's generations cost."),
     "tool-call": ("maestro.cli.trail:tool_call", "Show a tool call with its result, generation and task."),

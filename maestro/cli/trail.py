@@ -4,10 +4,10 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import click
 
+from maestro.cli.options import checked_uuid
 from maestro.cli.output import EXIT_FAILED, EXIT_USAGE, err, fail, json_option, print_fields, print_rows
 from maestro.clients import database
 from stores.postgres.audit import Audit
@@ -21,19 +21,9 @@ _TRAIL_COLUMNS = ("sequence", "occurred_at", "action", "tool_name", "success", "
 _TEXT_LENGTH = 160
 
 
-def _uuid(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return str(UUID(value))
-    except ValueError:
-        message = f"{value!r} is not a UUID"
-        raise click.BadParameter(message) from None
-
-
 @click.command()
-@click.argument("task_id", required=False, callback=_uuid)
-@click.option("--session", "session_id", callback=_uuid, help="The session instead of the task.")
+@click.argument("task_id", required=False, callback=checked_uuid)
+@click.option("--session", "session_id", callback=checked_uuid, help="The session instead of the task.")
 @click.option("--verify", is_flag=True, help="Recompute the hash chain; exit 1 where it is broken.")
 @json_option
 def trail(*, task_id: str | None, session_id: str | None, verify: bool, as_json: bool) -> None:
@@ -71,7 +61,7 @@ def _verify(logs: Sequence[StoredLog]) -> None:
 
 
 @click.command()
-@click.argument("session_id", callback=_uuid)
+@click.argument("session_id", callback=checked_uuid)
 @json_option
 def cost(*, session_id: str, as_json: bool) -> None:
     """Add up what the generations of SESSION_ID cost, in US dollars."""

@@ -1,0 +1,98 @@
+"""How the stages of a run look to a person who watches: pure, from feed entries to lines."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from schemas.lists import Action
+
+_LABEL_WIDTH = 11
+_MAX_LINES = 8
+_MAX_CHARACTERS = 800
+_CALL_CHARACTERS = 300
+
+ENDS = frozenset({Action.RUN_COMPLETED, Action.RUN_FAILED, Action.RUN_CANCELLED, Action.MESSAGE_REJECTED})
+"""Stages after which a run has no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One stage: what it is, its text, and how it is coloured."""
+
+    label: str
+    text: str
+    style: str = "dim"
+
+    @property
+    def rendered(self) -> str:
+        """The stage as text; further lines stand under the first."""
+        indent = "\n" + " " * (_LABEL_WIDTH + 1)
+        return f"{self.label:<{_LABEL_WIDTH}} {indent.join(self.text.splitlines())}".rstrip()
+
+
+def line_of(stage: Mapping[str, Any]) -> Line | None:
+    """Return what to show of a stage; None for the end of a run, which its answer shows."""
+    make = _SHOWN.get(str(stage.get("stage")))
+    return None if make is None else make(stage)
+
+
+def belongs(stage: Mapping[str, Any], *, run_id: str, since_ms: int) -> bool:
+    """Whether a stage is about the run, or about its session since the run's message was sent."""
+    about = stage.get("run_id")
+    return about == run_id or (about is None and int(stage.get("at_ms", 0)) >= since_ms)
+
+
+def shortened(text: str, characters: int = _MAX_CHARACTERS, lines: int = _MAX_LINES) -> str:
+    """Return the beginning of `text`: at most so many characters and lines, with a sign where more was."""
+    cut = text.strip()[:characters].splitlines()[:lines]
+    short = "\n".join(cut).rstrip()
+    return short if short == text.strip() else f"{short} …"
+
+
+def _said(label: str, style: str = "dim") -> Callable[[Mapping[str, Any]], Line]:
+    return lambda stage: Line(label, shortened(str(stage.get("text", ""))), style)
+
+
+def _fixed(label: str, text: str) -> Callable[[Mapping[str, Any]], Line]:
+    return lambda _stage: Line(label, text)
+
+
+def _queued(stage: Mapping[str, Any]) -> Line:
+    before = int(stage.get("position", 0))
+    others = f" and {before} more" if before else ""
+    return Line("queued", f"behind the run that is active{others}")
+
+
+def _called(stage: Mapping[str, Any]) -> Line:
+    arguments = shortened(str(stage.get("arguments", "")), _CALL_CHARACTERS)
+    return Line("tool call", f"{stage.get('tool_name')} {arguments}", "cyan")
+
+
+def _succeeded(stage: Mapping[str, Any]) -> Line:
+    return Line("result", shortened(str(stage.get("text", ""))), "green")
+
+
+def _failed(stage: Mapping[str, Any]) -> Line:
+    text = shortened(str(stage.get("text", "")))
+    return Line("failed", f"{stage.get('tool_name')} ({stage.get('outcome')}): {text}", "red")
+
+
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], Line]] = MappingProxyType(
+    {
+        Action.SESSION_RESUMED: _fixed("resumed", "the session goes on where it was"),
+        Action.RUN_QUEUED: _queued,
+        Action.RUN_STARTED: _fixed("started", ""),
+        Action.GENERATION_REQUESTED: _fixed("model", "asked"),
+        Action.PLAN: _said("plan", "magenta"),
+        Action.THOUGHT: _said("thought"),
+        Action.REFLECTION: _said("reflection", "magenta"),
+        Action.TOOL_CALLED: _called,
+        Action.TOOL_SUCCEEDED: _succeeded,
+        Action.TOOL_FAILED: _failed,
+        Action.TOOL_OUTCOME_UNKNOWN: _failed,
+        Action.OBSERVATION: _said("observation"),
+        Action.DEADLINE_PASSED: _fixed("late", "a deadline has passed"),
+        Action.RUN_ROLLED_BACK: _fixed("rolled back", "what the run did is taken out of the conversation"),
+    }
+)
