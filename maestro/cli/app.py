@@ -8,6 +8,7 @@ import click
 from maestro.cli.output import EXIT_USAGE, fail
 from maestro.settings import SettingsError, read_env_file
 from schemas.errors import MaestroError
+from telemetry.logs import configure
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "dev": (
@@ -55,6 +56,8 @@ class _LazyGroup(click.Group):
 def cli(context: click.Context) -> None:
     """Run LLM-agent sessions on Kafka. Settings come from the environment; see `maestro config`."""
     context.obj = read_env_file(Path(".env"))
+    # For commands that a person waits for; long-running ones configure their own.
+    configure("warning")
 
 
 def run() -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TypeVar
 
 import click
 
@@ -53,9 +54,11 @@ def chat(*, session_id: str | None, user_id: str, agent_id: str | None) -> None:
 def _lines() -> Iterator[str]:
     """Yield what the person types; it ends with Ctrl-C or Ctrl-D at the prompt, or with stdin."""
     if not sys.stdin.isatty():
-        yield from (line.strip() for line in sys.stdin if line.strip())
+        with suppress(KeyboardInterrupt):
+            yield from (line.strip() for line in sys.stdin if line.strip())
         return
-    import readline  # noqa: F401, PLC0415  (gives `input` its line editing; it touches the terminal)
+    with suppress(ImportError):
+        _ = import_module("readline")  # gives `input` its line editing
 
     while True:
         try:
@@ -106,7 +109,7 @@ async def _outcome(opened: Conversation, run_id: str, user_id: str, interrupted:
 
 async def _unless(interrupted: asyncio.Event, waiting: "asyncio.Task[T]") -> T | None:
     """Return what `waiting` comes to, None when the person interrupts before."""
-    stop = asyncio.create_task(_true(interrupted.wait()), name="interruption")
+    stop = asyncio.create_task(interrupted.wait(), name="interruption")
     try:
         _ = await asyncio.wait([waiting, stop], return_when=asyncio.FIRST_COMPLETED)
         return waiting.result() if waiting.done() else None
@@ -114,12 +117,8 @@ async def _unless(interrupted: asyncio.Event, waiting: "asyncio.Task[T]") -> T |
         _ = stop.cancel()
 
 
-async def _true(waiting: Coroutine[Any, Any, bool]) -> None:
-    _ = await waiting
-
-
 @contextmanager
-def _interrupts() -> Iterator[asyncio.Event]:
+def _interrupts() -> Generator[asyncio.Event]:
     """Turn Ctrl-C into an event while the block runs."""
     interrupted = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -56,7 +56,7 @@ async def _letters(reason: str | None, limit: int) -> list[dict[str, Any]]:
 @click.argument("place", nargs=-1, required=True, metavar="PARTITION OFFSET")
 @json_option
 def show(*, place: tuple[str, ...], as_json: bool) -> None:
-    """Show the dead letter at PARTITION OFFSET (or PARTITION:OFFSET) with its value, decoded where possible."""
+    """Show the dead letter at PARTITION OFFSET (or PARTITION:OFFSET), its value decoded where possible."""
     partition, offset = parsed_place(place)
     letter = asyncio.run(_letter(partition, offset))
     if letter is None:
@@ -65,7 +65,7 @@ def show(*, place: tuple[str, ...], as_json: bool) -> None:
 
 
 def parsed_place(words: tuple[str, ...]) -> tuple[int, int]:
-    """Return partition and offset of `("3", "17")` or `("3:17",)`; leave with exit code 2 when it is neither."""
+    """Return partition and offset of `("3", "17")` or `("3:17",)`; leave with exit code 2 otherwise."""
     parts = words[0].split(":") if len(words) == 1 else list(words)
     if len(parts) != len(("partition", "offset")) or not all(part.isdecimal() for part in parts):
         fail(
