@@ -97,7 +97,7 @@ class Link(asyncio.Protocol):
         try:
             for reply in self._parser.feed(data):
                 self._answer(reply)
-        except (ProtocolViolationError, ValueError, IndexError) as error:
+        except (ProtocolViolationError, IndexError) as error:
             self.abort(f"it is not Redis that answers ({error})")
 
     def _answer(self, reply: Reply) -> None:
