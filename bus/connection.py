@@ -22,7 +22,16 @@ _REFUSED = (
     errors.GroupAuthorizationFailedError,
     errors.ClusterAuthorizationFailedError,
 )
-_TRANSIENT = (errors.KafkaTimeoutError, errors.KafkaConnectionError, errors.UnknownTopicOrPartitionError)
+_TRANSIENT = (
+    errors.KafkaTimeoutError,
+    errors.KafkaConnectionError,
+    errors.UnknownTopicOrPartitionError,
+    # A commit that a rebalance overtook: the place has another owner, or will be given out again.
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.RebalanceInProgressError,
+    errors.UnknownMemberIdError,
+)
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:

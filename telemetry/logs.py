@@ -58,6 +58,8 @@ def configure(level: str = "info", *, as_json: bool = False) -> None:
     root.setLevel(number)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    # It warns whenever a commit took longer than the interval between two: harmless, and frequent under load.
+    logging.getLogger("mode.timers").setLevel(logging.ERROR)
 
 
 def logger(name: str) -> BoundLogger:

@@ -61,6 +61,7 @@ def test_kafkas_errors_say_what_to_do() -> None:
     assert isinstance(translated(errors.NotLeaderForPartitionError(), doing="x"), TransientError)
     assert isinstance(translated(errors.KafkaTimeoutError(), doing="x"), TransientError)
     assert isinstance(translated(TimeoutError(), doing="x"), TransientError)
+    assert isinstance(translated(errors.CommitFailedError(), doing="x"), TransientError)
     assert isinstance(translated(errors.TopicAuthorizationFailedError("t"), doing="x"), FatalError)
     assert isinstance(
         translated(errors.KafkaError("Unexpected error during batch delivery"), doing="x"), FatalError
