@@ -17,9 +17,12 @@ async def children(
     env: Mapping[str, str],
     logs: str,
     pids: dict[str, int],
-    says: str,
+    says: str | None,
 ) -> AsyncGenerator[None]:
-    """Run commands while the context is open; each is ready when it prints a line that begins with `says`."""
+    """Run commands while the context is open; each is ready when it prints a line that begins with `says`.
+
+    Without `says` nobody waits: the first answer shows that all of them are there.
+    """
     running: dict[str, asyncio.subprocess.Process] = {}
     try:
         for name, command in commands.items():
@@ -28,8 +31,8 @@ async def children(
                     *command, env={**os.environ, **env}, stdout=asyncio.subprocess.PIPE, stderr=log
                 )
         async with asyncio.timeout(_START_LIMIT_S):
-            for name, process in running.items():
-                await _line(name, process, says)
+            for name, process in running.items() if says else ():
+                await _line(name, process, says or "")
         own = {name: process.pid for name, process in running.items()}
         pids.update(own)
         yield
