@@ -34,7 +34,7 @@ class SettingsError(FatalError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting as it is in force. `source` is `environment`, `.env` or `default`."""
+    """One setting as it is in force. `source` is `environment`, `.env`, `dev` or `default`."""
 
     section: str
     name: str
@@ -96,8 +96,10 @@ def load(*models: type[BaseSettings]) -> tuple[BaseSettings, ...]:
     return tuple(built)
 
 
-def effective(catalogue: Mapping[str, type[BaseSettings]], from_file: frozenset[str]) -> Iterator[Setting]:
+def effective(catalogue: Mapping[str, type[BaseSettings]], sources: Mapping[str, str]) -> Iterator[Setting]:
     """Yield every setting with its value in force, secrets masked.
+
+    `sources` names where variables came from that were put into the environment at the start.
 
     Raises:
         SettingsError: any value does not fit.
@@ -111,15 +113,9 @@ def effective(catalogue: Mapping[str, type[BaseSettings]], from_file: frozenset[
                 section=section,
                 name=name,
                 value=masked(getattr(value, field)),
-                source=_source(name, from_file),
+                source=sources.get(name, "environment" if name in os.environ else "default"),
                 description=info.description or "",
             )
-
-
-def _source(name: str, from_file: frozenset[str]) -> str:
-    if name in from_file:
-        return ".env"
-    return "environment" if name in os.environ else "default"
 
 
 def masked(value: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from maestro.cli.output import EXIT_USAGE, fail
+from maestro.dev.environment import adopt_running
 from maestro.settings import SettingsError, read_env_file
 from schemas.errors import MaestroError
 from telemetry.logs import configure
@@ -33,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+WITHOUT_RUNNING_DEV = frozenset({"dev", "worker", "sink"})
+"""Commands that never take their services from a dev that happens to run on this machine."""
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -55,7 +60,10 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Run LLM-agent sessions on Kafka. Settings come from the environment; see `maestro config`."""
-    context.obj = read_env_file(Path(".env"))
+    sources = dict.fromkeys(read_env_file(Path(".env")), ".env")
+    if context.invoked_subcommand not in WITHOUT_RUNNING_DEV:
+        sources |= dict.fromkeys(adopt_running(), "dev")
+    context.obj = sources
     # For commands that a person waits for; long-running ones configure their own.
     configure("warning")
 

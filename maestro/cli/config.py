@@ -17,8 +17,8 @@ from maestro.settings_catalogue import CATALOGUE
 @click.pass_context
 def config(context: click.Context, *, as_json: bool, changed: bool) -> None:
     """Show every setting with its value in force; secrets are masked."""
-    from_file: frozenset[str] = context.obj or frozenset()
-    settings = [s for s in effective(CATALOGUE, from_file) if not changed or s.source != "default"]
+    sources: dict[str, str] = context.obj or {}
+    settings = [s for s in effective(CATALOGUE, sources) if not changed or s.source != "default"]
     if as_json:
         for setting in settings:
             print_json(dataclasses.asdict(setting))

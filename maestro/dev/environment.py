@@ -1,4 +1,4 @@
-"""The environment around dev: services that are set there, what roles get, where clients find a running dev."""
+"""The environment around dev: services set there, what roles get, where clients find a running dev."""
 
 import os
 from collections.abc import Collection, Mapping

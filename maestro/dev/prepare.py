@@ -50,8 +50,9 @@ class Preparation:
         """Take the stack's progress. Its addresses are known before the first service starts."""
         if line == "starting":
             self._publish()
-        if line != "ready":
+        elif line != "ready":
             self._show.tell(part, line)
+        if line != "ready":
             return
         port = self._stack.folder.state.ports[part]
         self._show.done(part, f"{LOOPBACK}:{port}")
