@@ -64,6 +64,8 @@ def translated(error: errors.KafkaError | TimeoutError, *, doing: str) -> Maestr
         return FatalError(f"{doing}: another producer took over ({detail}); restart", code=ErrorCode.FENCED)
     if isinstance(error, _REFUSED):
         return FatalError(f"{doing}: Kafka refuses us ({detail}); check the KAFKA_ settings and ACLs")
+    if isinstance(error, errors.UnknownTopicOrPartitionError):
+        return TransientError(f"{doing}: the topic is missing; create it with `maestro topics`")
     if isinstance(error, _TRANSIENT) or error.retriable:
         return TransientError(f"{doing}: {detail}")
     return FatalError(f"{doing}: {detail}; restart", code=ErrorCode.UNKNOWN)

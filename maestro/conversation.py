@@ -13,7 +13,7 @@ from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.clients import KafkaAccess, database
 from maestro.settings import load
 from schemas import ids
-from schemas.errors import PoisonError, TransientError
+from schemas.errors import FatalError, PoisonError, TransientError
 from schemas.lists import CommandKind
 from schemas.partition import partition_of
 from schemas.records import Run, SessionCommand, UserMessage
@@ -160,10 +160,16 @@ async def conversation(session_id: str) -> AsyncGenerator[Conversation]:
     _ = load(KafkaSettings, TopicSettings, SchemaSettings, PostgresSettings, RedisSettings)
     kafka = await KafkaAccess.from_environment()
     async with AsyncExitStack() as stack:
-        publisher = await stack.enter_async_context(kafka.publisher())
-        partitions = await publisher.partitions(kafka.names.full(USER_MESSAGES))
+        partitions = kafka.topics.partitions
         theirs = [partition_of(session_id, partitions)]
         reader = await stack.enter_async_context(kafka.reader(RUNS, partitions=theirs))
+        publisher = await stack.enter_async_context(kafka.publisher())
+        found = await publisher.partitions(kafka.names.full(USER_MESSAGES))
+        if found != partitions:
+            message = (
+                f"topics have {found} partitions, not {partitions}: set MAESTRO_TOPIC_PARTITIONS={found}"
+            )
+            raise FatalError(message)
         record = await stack.enter_async_context(database())
         yield Conversation(
             session_id=session_id,

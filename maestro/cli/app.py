@@ -1,5 +1,6 @@
 """The `maestro` command: a table of commands, each imported only when it is used."""
 
+import logging
 from importlib import import_module
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def cli(context: click.Context) -> None:
     context.obj = sources
     # For commands that a person waits for; long-running ones configure their own.
     configure("warning")
+    # It says each error once a try; what becomes of it is said by the command.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 def run() -> None:
