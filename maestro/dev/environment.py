@@ -28,9 +28,9 @@ def external_services() -> dict[PartName, str]:
     return {part: os.environ[name] for part, name in SERVICE_URLS.items() if os.environ.get(name)}
 
 
-def is_set(name: str) -> bool:
-    """Tell whether a variable has a value."""
-    return bool(os.environ.get(name))
+def value_of(name: str) -> str | None:
+    """Return a variable's value; None when it has none."""
+    return os.environ.get(name) or None
 
 
 def publish(values: Mapping[str, str]) -> None:
@@ -51,6 +51,6 @@ def adopt_running() -> Collection[str]:
     if external_services():
         return ()
     urls = running_urls(data_dir()) or {}
-    taken = {name: url for name, url in urls.items() if not is_set(name)}
+    taken = {name: url for name, url in urls.items() if value_of(name) is None}
     publish(taken)
     return tuple(taken)

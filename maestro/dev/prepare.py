@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from maestro.dev.environment import SERVICE_URLS, SQL_URL, is_set, publish
+from maestro.dev.environment import SERVICE_URLS, SQL_URL, publish, value_of
 from maestro.dev.progress import Progress
 from maestro.embedded.part import PartName
 from maestro.embedded.ports import LOOPBACK
@@ -24,6 +24,7 @@ class Preparation:
         for part in external:
             self._up[part].set()
         self._addressed = asyncio.Event()
+        self._sql_url = value_of(SQL_URL)
 
     async def run(self) -> dict[str, str]:
         """Do all of it; return the variables that clients need, with their values.
@@ -70,7 +71,9 @@ class Preparation:
             SERVICE_URLS[PartName.POSTGRES]: urls.database_url,
             SERVICE_URLS[PartName.REDIS]: urls.redis_url,
         }
-        if not is_set(SQL_URL) and PartName.POSTGRES not in self._external:
+        if self._sql_url is not None:
+            values[SQL_URL] = self._sql_url
+        elif PartName.POSTGRES not in self._external:
             values[SQL_URL] = self._shop_url()
         return values
 
