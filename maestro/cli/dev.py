@@ -72,11 +72,13 @@ def dev(
     plan = Plan(root=root, workers=workers)
     if question is not None:
         raise SystemExit(_answer(plan, question, detach=detach, as_json=as_json))
+    # Asked now: a dev that is up has set the variable for itself.
+    has_shop = PartName.POSTGRES not in external_services()
     if detach:
-        _detach(plan, quiet=quiet)
+        _detach(plan, quiet=quiet, has_shop=has_shop)
         return
     daemon.refuse_second(root)
-    front = _quiet_front if quiet else partial(_front, root)
+    front = _quiet_front if quiet else partial(_front, root, has_shop)
     raise SystemExit(asyncio.run(Dev(plan, err).run(front)))
 
 
@@ -109,18 +111,18 @@ def _answer(plan: Plan, question: str, *, detach: bool, as_json: bool) -> int:
     return asyncio.run(ask(question, env={**for_children(), **state.urls}, as_json=as_json))
 
 
-def _detach(plan: Plan, *, quiet: bool) -> None:
+def _detach(plan: Plan, *, quiet: bool, has_shop: bool) -> None:
     is_first = not (plan.root / STARTED_MARK).exists()
     state = daemon.start_detached(plan, err)
     if quiet:
         return
-    if is_first:
+    if is_first and has_shop:
         asyncio.run(_show_demo({**for_children(), **state.urls}))
     _hint(plan.root, stop=f"{_command()} dev --stop")
 
 
-async def _front(root: Path, is_first: bool) -> int:
-    if is_first:
+async def _front(root: Path, has_shop: bool, is_first: bool) -> int:
+    if is_first and has_shop:
         await _show_demo(for_children())
     _hint(root, stop="Ctrl-C")
     return await _quiet_front(is_first)
@@ -132,8 +134,6 @@ async def _quiet_front(_: bool) -> int:
 
 
 async def _show_demo(env: dict[str, str]) -> None:
-    if PartName.POSTGRES in external_services():
-        return  # there is no demo shop to ask about
     err.print(f"\nA first question, about the demo shop: [bold]{DEMO}[/bold]")
     code = await ask(DEMO, env=env)
     if code != 0:
@@ -150,9 +150,8 @@ def _status(root: Path, *, as_json: bool) -> int:
         note(f"maestro dev is not running on {root}")
     else:
         note(f"maestro dev is {state.phase} on {root} (process {state.pid})")
-        print_rows(
-            texts.status_rows(state), ("name", "state", "pid", "port", "restarts", "log"), as_json=False
-        )
+        print_rows(texts.status_rows(state), ("name", "state", "pid", "port", "restarts"), as_json=False)
+        note(f"logs are in {DataFolder(root).logs}")
     return 0 if state is not None and state.is_well else EXIT_FAILED
 
 

@@ -3,11 +3,8 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from maestro.dev.state import DevState
-
-WIDTH: Final = 44
 
 
 def exports(urls: Mapping[str, str]) -> str:
@@ -26,9 +23,10 @@ def how_to_go_on(*, command: str, root: Path, is_default_root: bool, stop: str) 
         stop: "stop; the data stays",
     }
     where = f"Maestro is up; its data is in {root}"
-    chosen = "" if is_default_root else f"\n  export MAESTRO_DATA_DIR={shlex.quote(str(root))}"
-    lines = "\n".join(f"  {step:<{WIDTH}}  {what}" for step, what in steps.items())
-    return f"{where}\n{chosen}\n{lines}".replace("\n\n\n", "\n\n")
+    chosen = "" if is_default_root else f"\n  export MAESTRO_DATA_DIR={shlex.quote(str(root))}\n"
+    width = max(map(len, steps))
+    lines = "\n".join(f"  {step:<{width}}  {what}" for step, what in steps.items())
+    return f"{where}\n{chosen}\n{lines}"
 
 
 def status_rows(state: DevState) -> list[dict[str, object]]:
