@@ -1,6 +1,6 @@
 """Agents in memory."""
 
-# ruff: noqa: D101, D102
+# ruff: noqa: D101
 
 from datetime import UTC, datetime
 

@@ -1,8 +1,5 @@
 """The record in memory, fed from topics in memory by the sink's rules, as far as it has been told to read."""
 
-# The methods mean what the docstrings of the readers say.
-# ruff: noqa: D102
-
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,7 +1,7 @@
 """Redis' stores in memory: the same methods, the same refusals; the clock, a flush and a failover at hand."""
 
 # The methods mean what the docstrings of the stores say.
-# ruff: noqa: D101, D102
+# ruff: noqa: D101
 
 import asyncio
 import copy

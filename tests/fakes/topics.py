@@ -1,8 +1,5 @@
 """Topics in memory: what is published is encoded, kept in order, and read back as consumers would."""
 
-# The methods mean what the docstrings of the bus say.
-# ruff: noqa: D102
-
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass

@@ -1,8 +1,5 @@
 """A small world for paid steps: fakes of every port, with a place to die before and after each call."""
 
-# The methods mean what the docstrings of the ports say.
-# ruff: noqa: D102
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
