@@ -111,7 +111,8 @@ class LiveView:
 
     def _redraw(self) -> None:
         if self._screen is not None:
-            self._screen.update(Text(self._draft.last_lines(_DRAFT_LINES), style="dim"), refresh=True)
+            text = self._draft.last_lines(_DRAFT_LINES)
+            self._screen.update(Text(text, style="dim", no_wrap=False, overflow="fold"), refresh=True)
 
 
 def _screen() -> Live:

@@ -1,0 +1,53 @@
+"""What commands refuse before they reach for anything."""
+
+import pytest
+from click.testing import CliRunner
+
+from maestro.cli.app import COMMANDS, cli
+from maestro.cli.dlq import parsed_place
+
+SESSION = "0197f0a0-0000-7000-8000-000000000001"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ask"],
+        ["ask", " "],
+        ["ask", "hi", "--timeout", "0"],
+        ["ask", "hi", "--session", "not-a-uuid"],
+        ["ask", "hi", "--user", ""],
+        ["send"],
+        ["send", "hi", "--file", "-"],
+        ["send", "--file", "/does/not/exist"],
+        ["tail"],
+        ["tail", "runs", "--limit", "0"],
+        ["dlq", "list", "--reason", "boredom"],
+        ["dlq", "show", "three"],
+        ["dlq", "show", "1", "2", "3"],
+        ["agents", "apply"],
+        ["agents", "apply", "/does/not/exist.yaml"],
+        ["chat", "--session", "x"],
+        ["trail"],
+        ["trail", SESSION, "--session", SESSION],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_ends_with_exit_code_2_and_nothing_on_stdout(arguments: list[str]) -> None:
+    result = CliRunner().invoke(cli, arguments)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_says_what_it_does(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+@pytest.mark.parametrize("words", [("3", "17"), ("3:17",)])
+def test_a_dead_letter_is_named_by_partition_and_offset(words: tuple[str, ...]) -> None:
+    assert parsed_place(words) == (3, 17)
