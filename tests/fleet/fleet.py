@@ -1,4 +1,4 @@
-"""Starts every role as real processes on the shared services, under a topic prefix and database of its own."""
+"""Starts all roles as real processes on the shared services, under a prefix and database of their own."""
 
 import os
 import uuid
@@ -112,9 +112,7 @@ async def running_fleet(
                 topics=topics,
                 names=names,
                 codec=codec,
-                redis=RedisSettings.model_validate(
-                    {"redis_url": stack.urls.redis_url, "prefix": f"{name}:"}
-                ),
+                redis=RedisSettings.model_validate({"redis_url": stack.urls.redis_url, "prefix": f"{name}:"}),
                 database=database,
                 publisher=publisher,
             )

@@ -11,7 +11,7 @@ from tests.fleet.fleet import Fleet
 
 
 class Runs:
-    """Terminal runs by their id, as they stand on the topic; `all_ends` keeps every (id, term, version) seen."""
+    """Terminal runs as they stand on the topic, by their own id and by that of their message."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -38,7 +38,9 @@ class Runs:
         wanted = set(messages)
         while missing := wanted - self.by_message.keys():
             left = deadline - time.monotonic()
-            assert left > 0, f"{len(missing)} of {len(wanted)} messages have no terminal run: {sorted(missing)[:5]}"
+            assert left > 0, (
+                f"{len(missing)} of {len(wanted)} messages have no terminal run: {sorted(missing)[:5]}"
+            )
             await self._read(min(left, 1.0))
 
     async def _read(self, timeout_s: float) -> None:
@@ -70,5 +72,7 @@ async def sink_is_level(fleet: Fleet, *, within_s: float) -> None:
             behind = {place: end for place, end in ends.items() if have.get(place, 0) < end}
             if not behind:
                 return
-            assert time.monotonic() < deadline, f"the sink is behind at {len(behind)} places: {list(behind)[:5]}"
+            assert time.monotonic() < deadline, (
+                f"the sink is behind at {len(behind)} places: {list(behind)[:5]}"
+            )
             await asyncio.sleep(0.2)
