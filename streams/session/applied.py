@@ -6,6 +6,7 @@ from schemas import ids
 from schemas.records import UserMessage
 from streams.session.context import Context
 from streams.session.event import Event
+from streams.session.forgotten import may_have
 
 
 class Applied(StrEnum):
@@ -26,7 +27,7 @@ def applied(context: Context, event: Event) -> Applied:
         return Applied.NO
     if run_id in _runs_in(context):
         return Applied.YES
-    return Applied.ASK_RECORD if context.runs_dropped else Applied.NO
+    return Applied.ASK_RECORD if may_have(context.forgotten, run_id) else Applied.NO
 
 
 def run_of(event: Event) -> str | None:

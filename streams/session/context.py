@@ -185,6 +185,7 @@ class Context(Struct, frozen=True, kw_only=True, gc=False):
     ended: tuple[EndedRun, ...] = ()
     runs: tuple[KnownRun, ...] = ()
     runs_dropped: int = 0
+    forgotten: bytes = b""
     applied: tuple[str, ...] = ()
     spent: Usage = Usage()
 

@@ -16,6 +16,7 @@ from streams.session.context import (
     Message,
     QueuedRun,
 )
+from streams.session.forgotten import with_run
 from streams.session.payloads import (
     MessageReceived,
     MessageRejected,
@@ -217,7 +218,12 @@ def _known(context: Context, run_id: str, status: RunStatus) -> Context:
         return context  # It was forgotten already: the record knows it.
     runs = (*context.runs, known)
     dropped = max(0, len(runs) - RECENT_RUNS)
-    return replace(context, runs=runs[dropped:], runs_dropped=context.runs_dropped + dropped)
+    forgotten = context.forgotten
+    for old in runs[:dropped]:
+        forgotten = with_run(forgotten, old.id)
+    return replace(
+        context, runs=runs[dropped:], runs_dropped=context.runs_dropped + dropped, forgotten=forgotten
+    )
 
 
 def active(context: Context) -> ActiveRun:
