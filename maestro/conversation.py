@@ -7,8 +7,7 @@ from typing import Protocol
 
 from bus.codec import Codec
 from bus.message import Message
-from bus.publisher import Delivery, Publisher
-from bus.reader import TopicReader
+from bus.publisher import Delivery
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.clients import KafkaAccess, database
 from maestro.settings import load
@@ -16,12 +15,12 @@ from schemas import ids
 from schemas.errors import FatalError, PoisonError, TransientError
 from schemas.lists import CommandKind
 from schemas.partition import partition_of
-from schemas.records import Run, SessionCommand, UserMessage
+from schemas.records import Record, Run, SessionCommand, UserMessage
 from schemas.topics import RUNS, USER_MESSAGES
 from stores.postgres.session_logs import SessionLogs
 from stores.postgres.settings import PostgresSettings
 from stores.redis.settings import RedisSettings
-from telemetry.tracing import derived
+from telemetry.tracing import Trace, derived
 
 _IDLE_READ_S = 1.0
 _CONFIRM_EVERY_S = 0.05
@@ -36,6 +35,22 @@ class Entry(Protocol):
     @property
     def term(self) -> int:
         """Term that the entry was decided under."""
+        ...
+
+
+class Sender(Protocol):
+    """What publishes messages."""
+
+    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
+        """Publish a record and return when it is acknowledged. Raises PoisonError, TransientError."""
+        ...
+
+
+class Reader(Protocol):
+    """What reads the topic of runs."""
+
+    async def read(self, *, timeout_s: float) -> Sequence[Message]:
+        """Return the next messages, none after `timeout_s`. Raises TransientError."""
         ...
 
 
@@ -64,8 +79,8 @@ class Conversation:
         *,
         session_id: str,
         partitions: int,
-        publisher: Publisher,
-        reader: TopicReader,
+        publisher: Sender,
+        reader: Reader,
         codec: Codec,
         logs: Logs,
     ) -> None:
