@@ -18,6 +18,8 @@ from maestro.dev.state import holder, running, running_urls
 from maestro.embedded.errors import EmbeddedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.part import PartName
+from maestro.settings import load
+from maestro.settings_catalogue import CATALOGUE
 
 MOST_WORKERS = 16
 
@@ -69,6 +71,7 @@ def dev(
             message = f"--{action} goes alone"
             raise click.UsageError(message)
         raise SystemExit(_act(action, root, yes=yes, as_json=as_json))
+    _ = load(*CATALOGUE.values())  # all problems now, before anything is started
     plan = Plan(root=root, workers=workers)
     if question is not None:
         raise SystemExit(_answer(plan, question, detach=detach, as_json=as_json))

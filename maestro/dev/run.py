@@ -32,6 +32,8 @@ STATE_EVERY_S: Final = 0.5
 STARTED_MARK: Final = "started-before"
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 EXIT_STOPPED: Final = 0
+EXIT_INTERRUPTED: Final = 130
+"""As a shell has it: a signal came before it was up."""
 
 Front = Callable[[bool], Awaitable[int]]
 """What a person sees of a dev that is up: takes whether this is the first start, returns the exit code."""
@@ -53,6 +55,7 @@ class Dev:
         self._console = console
         self._events = Plain(console)
         self._phase = Phase.STARTING
+        self._was_up = False
         self._urls: dict[str, str] = {}
         external = external_services()
         self._external = external
@@ -80,7 +83,7 @@ class Dev:
         try:
             return await body
         except asyncio.CancelledError:
-            return EXIT_STOPPED
+            return EXIT_STOPPED if self._was_up else EXIT_INTERRUPTED
         except BaseExceptionGroup as errors:
             raise _first(errors) from None
         except EmbeddedError as error:
@@ -115,6 +118,7 @@ class Dev:
         self._write()
         await self._supervisor.wait_ready(ROLES_READY_WITHIN_S)
         self._phase = Phase.READY
+        self._was_up = True
         self._write()
 
     def _heard(self, show: Progress, role: str, line: str) -> None:
