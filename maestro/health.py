@@ -7,6 +7,7 @@ from typing import Protocol
 from aiohttp import web
 
 from maestro.process_settings import ProcessSettings
+from schemas.errors import FatalError
 
 
 class Verdict(Protocol):
@@ -37,7 +38,12 @@ class Health(Protocol):
 
 @asynccontextmanager
 async def serving(health: Health, settings: ProcessSettings) -> AsyncGenerator[None]:
-    """Serve `/live` and `/ready` while the context is open; nothing when the port is 0."""
+    """Serve `/live` and `/ready` while the context is open; nothing when the port is 0.
+
+    Raises:
+        FatalError: the address cannot be had.
+
+    """
     if settings.health_port == 0:
         yield
         return
@@ -54,10 +60,22 @@ async def serving(health: Health, settings: ProcessSettings) -> AsyncGenerator[N
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.health_host, settings.health_port).start()
+        await _listen(runner, settings)
         yield
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, settings: ProcessSettings) -> None:
+    try:
+        await web.TCPSite(runner, settings.health_host, settings.health_port).start()
+    except OSError as error:
+        address = f"{settings.health_host}:{settings.health_port}"
+        message = (
+            f"cannot serve health on {address} ({error.strerror or error});"
+            " change MAESTRO_HEALTH_HOST or MAESTRO_HEALTH_PORT"
+        )
+        raise FatalError(message) from error
 
 
 def _answer(verdict: Verdict) -> web.Response:

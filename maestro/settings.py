@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ C = TypeVar("C", bound=BaseSettings)
 D = TypeVar("D", bound=BaseSettings)
 
 _PREFIX = "MAESTRO_"
+_SECRET_OPTION = re.compile(r"([?&][^=&]*(?:password|secret|token|key)=)[^&#]*", re.IGNORECASE)
+"""An option of a URL that holds a secret, for example `?password=…` or `&sslpassword=…`."""
 
 
 class SettingsError(FatalError):
@@ -131,10 +134,11 @@ def masked(value: Any) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator:
         return "***" if is_secret and text else text
+    rest = _SECRET_OPTION.sub(r"\1***", rest)
     credentials, at, host = rest.rpartition("@")
     if at and ":" in credentials:
-        return f"{scheme}://{credentials.split(':', 1)[0]}:***@{host}"
-    return text
+        rest = f"{credentials.split(':', 1)[0]}:***@{host}"
+    return f"{scheme}://{rest}"
 
 
 def default_text(info: FieldInfo) -> str:
@@ -155,11 +159,10 @@ def _unknown_names(catalogue: Mapping[str, type[BaseSettings]]) -> Iterator[str]
 
 def _sentences(model: type[BaseSettings], error: ValidationError) -> Iterator[str]:
     for problem in error.errors():
-        field = str(problem["loc"][0]) if problem["loc"] else ""
-        by_alias = {env_name(model, name).lower(): name for name in model.model_fields}
-        name = (
-            env_name(model, by_alias.get(field.lower(), field))
-            if field in model.model_fields
-            else field.upper()
-        )
+        if not problem["loc"]:
+            # About several settings together: the sentence names them.
+            yield problem["msg"]
+            continue
+        field = str(problem["loc"][0])
+        name = env_name(model, field) if field in model.model_fields else field.upper()
         yield f"{name}: {problem['msg']}"

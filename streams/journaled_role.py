@@ -1,9 +1,10 @@
 """The role of a paid step for the runtime: decode the request, run its job, dead-letter the unreadable."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
-from schemas.errors import MaestroError
+from schemas.errors import ErrorCode, MaestroError
 from schemas.lists import DeadLetterReason
 from schemas.records import AnyRecord
 from schemas.records import Record as Value
@@ -120,6 +121,7 @@ class JournaledRole(Generic[Q]):
 
 
 def _reason_of(error: Exception) -> DeadLetterReason:
-    if isinstance(error, MaestroError) and error.code.value in set(DeadLetterReason):
-        return DeadLetterReason(error.code.value)
+    if isinstance(error, MaestroError) and error.code is not ErrorCode.UNKNOWN:
+        with suppress(ValueError):  # most codes are no reasons
+            return DeadLetterReason(error.code.value)
     return DeadLetterReason.HANDLER_ERROR

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -11,9 +11,15 @@ from pydantic import BaseModel, ValidationError
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import ToolOutcome
 from streams.execute.tool import Tool, ToolContext, ToolError
+from streams.well_formed import well_formed
 from telemetry.logs import logger
 
 log = logger(__name__)
+
+MAX_MESSAGE_CHARS: Final = 4_000
+"""Most characters of an error's message: it travels on in messages of limited size."""
+_NOTE_BYTES: Final = 200
+"""For what stands around the beginning of a result that is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +33,11 @@ class Invocation:
 
 
 def failed(outcome: ToolOutcome, code: ErrorCode, message: str) -> Invocation:
-    """Return the outcome of a call that gave no result."""
-    return Invocation(outcome=outcome, error_code=code, error_message=message)
+    """Return the outcome of a call that gave no result; a long message is cut."""
+    text = well_formed(message)
+    if len(text) > MAX_MESSAGE_CHARS:
+        text = text[: MAX_MESSAGE_CHARS - 1] + "…"
+    return Invocation(outcome=outcome, error_code=code, error_message=text)
 
 
 def validated(tool: Tool, arguments: str) -> BaseModel | Invocation:
@@ -67,22 +76,35 @@ class Invoker:
             TransientError: the tool says that the same call may succeed later; it is then tried again.
 
         """
+        limit = asyncio.timeout(limit_s)
         try:
-            async with asyncio.timeout(limit_s):
-                value = await tool.run(arguments, context)
-        except TimeoutError:
-            message = f"{tool.name} did not finish within {limit_s:g} s; ask for less"
-            return failed(ToolOutcome.TIMED_OUT, ErrorCode.TOOL_TIMEOUT, message)
+            async with limit:
+                value = await _run(tool, arguments, context)
         except TransientError:
             raise
         except ToolError as error:
             return failed(ToolOutcome.FAILED, error.code, error.message)
         except Exception as error:
+            if isinstance(error, TimeoutError) and limit.expired():
+                message = f"{tool.name} did not finish within {limit_s:g} s; ask for less"
+                return failed(ToolOutcome.TIMED_OUT, ErrorCode.TOOL_TIMEOUT, message)
             # The text of a stranger's exception may hold secrets: it goes to the log, its name to the model.
             log.exception("tool failed", tool=tool.name, step_id=context.step_id)
             message = f"{tool.name} failed unexpectedly ({type(error).__name__})"
             return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message)
         return succeeded(tool.name, value, self._limit_bytes)
+
+
+async def _run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Any:
+    try:
+        return await tool.run(arguments, context)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        # Nobody cancelled this step: something that the tool waits for was, and trying again would not help.
+        message = f"{tool.name} waited for something that was cancelled"
+        raise ToolError(message) from error
 
 
 def succeeded(name: str, value: Any, limit_bytes: int) -> Invocation:
@@ -93,7 +115,8 @@ def succeeded(name: str, value: Any, limit_bytes: int) -> Invocation:
         message = f"{name} returned something that is not JSON ({error})"
         return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message)
     if len(raw) > limit_bytes:
-        kept = raw[: limit_bytes // 2].decode(errors="ignore")
+        # Twice: each quote and backslash of the beginning is escaped once more.
+        kept = raw[: (limit_bytes - _NOTE_BYTES) // 2].decode(errors="ignore")
         raw = orjson.dumps(
             {
                 "truncated": True,

@@ -4,17 +4,17 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from llm.completion import ToolSpec
-from schemas.errors import FatalError
+from schemas.errors import FatalError, MaestroError
 from streams.execute.tool import Tool
 
 
 class Registry:
-    """Tools by name. Raises FatalError when two have the same name."""
+    """Tools by name. The same tool may come twice; raises FatalError when two have the same name."""
 
     def __init__(self, tools: Iterable[Tool]) -> None:
         found: dict[str, Tool] = {}
         for item in tools:
-            if item.name in found:
+            if found.get(item.name, item) is not item:
                 message = f"two tools are named {item.name!r}; rename one"
                 raise FatalError(message)
             found[item.name] = item
@@ -45,8 +45,12 @@ def tools_of_modules(modules: Iterable[str]) -> Iterator[Tool]:
     for name in modules:
         try:
             module = importlib.import_module(name)
-        except ImportError as error:
-            message = f"the tool module {name!r} cannot be imported ({error}); see MAESTRO_TOOL_MODULES"
+        except MaestroError:
+            raise
+        except Exception as error:
+            # A module of others may raise anything while it is imported.
+            reason = f"{type(error).__name__}: {error}"
+            message = f"the tool module {name!r} cannot be imported ({reason}); see MAESTRO_TOOL_MODULES"
             raise FatalError(message) from error
         found = [value for value in vars(module).values() if isinstance(value, Tool)]
         if not found:

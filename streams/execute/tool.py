@@ -15,6 +15,7 @@ from schemas.lists import EffectClass
 
 DEFAULT_TIME_LIMIT_S: Final = 60.0
 DEFAULT_POOL: Final = "default"
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
 
 A = TypeVar("A", bound=BaseModel)
@@ -140,9 +141,14 @@ def _problem(
 
 
 def _argument_model(function: Callable[..., Any], name: str) -> type[BaseModel]:
-    parameters = list(inspect.signature(function).parameters)
-    hints = typing.get_type_hints(function)
-    model = hints.get(parameters[0]) if len(parameters) == 2 else None  # noqa: PLR2004  (arguments and context)
+    parameters = list(inspect.signature(function).parameters.values())
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError as error:
+        message = f"tool {name!r}: {error}; import what its annotations name also at run time"
+        raise FatalError(message) from error
+    fits = len(parameters) == 2 and all(each.kind in _POSITIONAL for each in parameters)  # noqa: PLR2004
+    model = hints.get(parameters[0].name) if fits else None
     if not (inspect.isclass(model) and issubclass(model, BaseModel)):
         message = f"tool {name!r} must take (arguments: a pydantic model, context: ToolContext)"
         raise FatalError(message)

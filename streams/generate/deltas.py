@@ -6,10 +6,11 @@ from typing import Final, Protocol
 
 import orjson
 
-from schemas.errors import TransientError
+from schemas.errors import MaestroError
 from schemas.records import GenerationRequest
 from stores.redis.contexts import FeedEntry
 from streams.generate.settings import GenerateSettings
+from streams.well_formed import well_formed
 from telemetry.logs import logger
 
 log = logger(__name__)
@@ -91,7 +92,7 @@ class Deltas:
                 "generation_id": self._request.id,
                 "attempt_id": self._attempt_id,
                 "n": self._sent,
-                "text": text.encode(errors="replace").decode(),
+                "text": well_formed(text),
             }
         )
         self._sent += 1
@@ -104,5 +105,5 @@ class Deltas:
                     keep_s=self._settings.feed_keep_s,
                     max_len=self._settings.feed_max_entries,
                 )
-        except (TransientError, TimeoutError) as error:
+        except (MaestroError, TimeoutError) as error:
             log.info("live feed not written", generation_id=self._request.id, error=str(error))

@@ -10,6 +10,7 @@ from schemas.errors import ErrorCode, MaestroError
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
 from schemas.topics import MAX_VALUE_BYTES
+from streams.well_formed import well_formed
 
 MAX_ANSWER_BYTES: Final = 400_000
 """Most bytes of text and tool calls together: the session has to carry them on, beside everything else."""
@@ -21,8 +22,8 @@ def completed(
     request: GenerationRequest, completion: Completion, *, at: datetime, latency_ms: int, attempt_id: str
 ) -> Generation:
     """Return the generation of an answer; one that is too large to be carried on is a failed one."""
-    text = _sound(completion.text)
-    calls = _sound(orjson.dumps([_call(call) for call in completion.tool_calls]).decode())
+    text = well_formed(completion.text)
+    calls = well_formed(orjson.dumps([_call(call) for call in completion.tool_calls]).decode())
     size = len(text.encode()) + len(calls.encode())
     usage = completion.usage
     is_too_large = size > MAX_ANSWER_BYTES
@@ -62,7 +63,7 @@ def failed(
         status=GenerationStatus.FAILED,
         latency_ms=latency_ms,
         error_code=error.code,
-        error_message=_sound(error.message),
+        error_message=well_formed(error.message),
         attempt_id=attempt_id,
     )
 
@@ -104,10 +105,5 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
 
 
 def _call(call: AskedCall) -> dict[str, Any]:
-    arguments = call.arguments if not isinstance(call.arguments, str) else _sound(call.arguments)
-    return {"id": _sound(call.id), "name": _sound(call.name), "arguments": arguments}
-
-
-def _sound(text: str) -> str:
-    # Half of a surrogate pair, which a broken stream can end with, has no form on the wire.
-    return text.encode(errors="replace").decode()
+    arguments = call.arguments if not isinstance(call.arguments, str) else well_formed(call.arguments)
+    return {"id": well_formed(call.id), "name": well_formed(call.name), "arguments": arguments}
