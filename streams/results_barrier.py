@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.errors import TransientError
 from schemas.topics import TopicSpec
 
 
@@ -11,7 +12,10 @@ class EndOffsets(Protocol):
     """The topics' ends."""
 
     async def end_offsets(self, topics: Collection[str]) -> Mapping[tuple[str, int], int]:
-        """Return the offset that the next message of each partition will get; topics by their full names."""
+        """Return the offset that the next message of each partition will get; topics by their full names.
+
+        A topic that is not there, or has no leader at the moment, is left out. Raises TransientError.
+        """
         ...
 
 
@@ -48,4 +52,8 @@ class ResultsBarrier:
         """
         name = self.names.full(topic)
         ends = await self.ends.end_offsets((name,))
+        if (name, partition) not in ends:
+            # Kafka leaves out what has no leader at the moment.
+            message = f"Kafka does not say where {name}/{partition} ends; is the topic there?"
+            raise TransientError(message)
         await self.barrier.wait(name, partition, ends[name, partition])
