@@ -104,8 +104,9 @@ def test_a_killed_role_comes_back_and_answers(dev: Maestro, name: str) -> None:
     assert dev.ok("ask", "Hello!")
 
 
-def test_a_killed_service_comes_back_and_answers(dev: Maestro) -> None:
-    before = dev.part("redis")
+@pytest.mark.parametrize("name", ["redis", "kafka"])
+def test_a_killed_service_comes_back_and_answers(dev: Maestro, name: str) -> None:
+    before = dev.part(name)
     os.kill(before["pid"], signal.SIGKILL)
     comes_back(dev, before)
     assert dev.ok("ask", "Hello!")
