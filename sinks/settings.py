@@ -20,7 +20,7 @@ class SinkSettings(BaseSettings):
         default=32_000_000, ge=1, description="Bytes of one topic in memory at which fetching it pauses."
     )
     linger_ms: float = Field(
-        default=20.0,
+        default=100.0,
         ge=0,
         description="Milliseconds that a batch waits for company; task-logs never do: rebuilds wait.",
     )
