@@ -47,7 +47,7 @@ async def calling(
     value_of: Callable[[str], bytes],
     is_end: Callable[[bytes], bool],
 ) -> AsyncGenerator[Caller]:
-    """Open a caller whose reading positions are resolved before it asks, so that no first answer is missed."""
+    """Open a caller; its positions are resolved before it asks, so that no first answer is missed."""
     producer: Any = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_batch_size=262_144)
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await producer.start()

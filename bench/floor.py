@@ -33,15 +33,17 @@ async def floor(
         )
         for role in ROLES
     }  # fmt: skip
-    async with children(commands, env={}, logs=logs, pids=pids, says="ready"):
-        async with calling(
+    async with (
+        children(commands, env={}, logs=logs, pids=pids, says="ready"),
+        calling(
             bootstrap,
             ask_on=PREFIX + "messages",
             wait_on=PREFIX + "runs",
             value_of=_question,
             is_end=bool,
-        ) as caller:
-            yield caller
+        ) as caller,
+    ):
+        yield caller
 
 
 async def _make_topics(bootstrap: str) -> None:

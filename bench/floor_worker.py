@@ -1,16 +1,19 @@
-"""The floor: one role of the same eight hops on bare aiokafka, without Maestro: `python -m bench.floor_worker ROLE …`.
+"""The floor: one role of the same eight hops on bare aiokafka: `python -m bench.floor_worker ROLE …`.
 
-With `--redis` the session role also reads and replaces an 8 KB value by a Lua compare-and-set at each transition, all
-of one loop turn in one pipeline. No decisions, no record, no order per session: what any system on Kafka has to pay.
+With `--redis` the session role also reads and replaces an 8 KB value by a Lua compare-and-set at each
+transition, all of one loop turn in one pipeline. No decisions, no record, no order per session: what any
+system on Kafka has to pay.
 """
 
 import argparse
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from redis.asyncio import Redis
 
 TOPICS = ("messages", "requests", "generations", "calls", "results", "runs")
@@ -46,16 +49,25 @@ def next_topic(topic: str, stage: int) -> tuple[str, int]:
             return "results", stage
 
 
+Command = tuple[bytes | str | int, ...]
+
+
 class Turns:
     """Redis commands of one loop turn as one pipeline."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Any, script: str) -> None:
         self._client = client
-        self._waiting: list[tuple[tuple[bytes | str | int, ...], asyncio.Future[object]]] = []
+        self._script = script
+        self._waiting: list[tuple[Command, asyncio.Future[object]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def call(self, *command: bytes | str | int) -> Awaitable[object]:
-        """Queue one command; its reply comes with everybody else's."""
+    async def transition(self, session: bytes) -> None:
+        """Read a session's context and replace it."""
+        key = b"floor:" + session
+        await self._call("GET", key)
+        await self._call("EVALSHA", self._script, 1, key, _CONTEXT)
+
+    def _call(self, *command: bytes | str | int) -> asyncio.Future[object]:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[object] = loop.create_future()
         if not self._waiting:
@@ -69,7 +81,7 @@ class Turns:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, batch: list[tuple[tuple[bytes | str | int, ...], asyncio.Future[object]]]) -> None:
+    async def _send(self, batch: list[tuple[Command, asyncio.Future[object]]]) -> None:
         pipeline = self._client.pipeline(transaction=False)
         for command, _ in batch:
             pipeline.execute_command(*command)
@@ -77,68 +89,78 @@ class Turns:
             future.set_result(reply)
 
 
-async def transition(turns: Turns | None, script: str, session: bytes) -> None:
-    """Read a session's context and replace it."""
-    if turns is None:
-        return
-    key = b"floor:" + session
-    await turns.call("GET", key)
-    await turns.call("EVALSHA", script, 1, key, _CONTEXT)
+class FloorWorker:
+    """One role: consumes, does the transition, produces with the delivery awaited, commits behind."""
+
+    def __init__(self, role: str, consumer: Any, producer: Any, turns: Turns | None) -> None:
+        self._consumer = consumer
+        self._producer = producer
+        self._turns = turns if role == "session" else None
+        self._done: dict[TopicPartition, int] = {}
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        committing = asyncio.create_task(self._commit())
+        try:
+            while True:
+                batches = await self._consumer.getmany(timeout_ms=500, max_records=500)
+                for place, records in batches.items():
+                    self._start(records)
+                    self._done[place] = records[-1].offset + 1
+        finally:
+            committing.cancel()
+
+    def _start(self, records: Sequence[Any]) -> None:
+        for record in records:
+            task = asyncio.create_task(self._hop(record))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _hop(self, record: Any) -> None:
+        body = orjson.loads(record.value)
+        if self._turns is not None:
+            await self._turns.transition(record.key)
+        topic, body["stage"] = next_topic(record.topic.removeprefix(PREFIX), body["stage"])
+        value = orjson.dumps(body)
+        await (await self._producer.send(PREFIX + topic, value, record.key, record.partition))
+
+    async def _commit(self) -> None:
+        while True:
+            await asyncio.sleep(0.1)
+            if self._done:
+                await self._consumer.commit(dict(self._done))
 
 
-async def work(role: str, bootstrap: str, redis_url: str | None, ready: Callable[[], None]) -> None:
-    """Consume, do the transition, produce with the delivery awaited, commit behind: until cancelled."""
-    client = Redis.from_url(redis_url) if redis_url else None
-    script = await client.script_load(_STORE) if client else ""
-    turns = Turns(client) if client else None
-    producer = AIOKafkaProducer(
+async def work(role: str, bootstrap: str, redis_url: str | None) -> None:
+    """Connect, say `ready`, and work until cancelled."""
+    producer: Any = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         acks="all",
         enable_idempotence=True,
         max_batch_size=262_144,
         compression_type="lz4",
     )
-    consumer = AIOKafkaConsumer(
+    consumer: Any = AIOKafkaConsumer(
         *(PREFIX + topic for topic in _INPUTS[role]),
         bootstrap_servers=bootstrap,
         group_id=f"floor-{role}",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )
-    await producer.start()
-    await consumer.start()
-    ready()
-
-    async def hop(record: ConsumerRecord[bytes, bytes]) -> None:
-        body = orjson.loads(record.value or b"{}")
-        if role == "session":
-            await transition(turns, script, record.key or b"")
-        topic, body["stage"] = next_topic(record.topic.removeprefix(PREFIX), body["stage"])
-        await (await producer.send(PREFIX + topic, orjson.dumps(body), record.key, record.partition))
-
-    async def commits() -> None:
-        while True:
-            await asyncio.sleep(0.1)
-            if done:
-                await consumer.commit(dict(done))
-
-    done: dict[TopicPartition, int] = {}
-    committing = asyncio.create_task(commits())
-    running: set[asyncio.Task[None]] = set()
-    try:
-        while True:
-            for place, records in (await consumer.getmany(timeout_ms=500, max_records=500)).items():
-                for record in records:
-                    task = asyncio.create_task(hop(record))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
-                done[place] = records[-1].offset + 1
-    finally:
-        committing.cancel()
-        await consumer.stop()
-        await producer.stop()
-        if client:
-            await client.aclose()
+    async with AsyncExitStack() as stack:
+        turns = None
+        if redis_url:
+            redis: Any = Redis
+            client = redis.from_url(redis_url)
+            stack.push_async_callback(client.aclose)
+            turns = Turns(client, await client.script_load(_STORE))
+        await producer.start()
+        stack.push_async_callback(producer.stop)
+        await consumer.start()
+        stack.push_async_callback(consumer.stop)
+        print("ready", flush=True)
+        await FloorWorker(role, consumer, producer, turns).run()
 
 
 async def main() -> None:
@@ -151,7 +173,7 @@ async def main() -> None:
     task = asyncio.current_task()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: task and task.cancel())
     try:
-        await work(options.role, options.bootstrap, options.redis, lambda: print("ready", flush=True))
+        await work(options.role, options.bootstrap, options.redis)
     except asyncio.CancelledError:
         return
 

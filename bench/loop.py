@@ -1,6 +1,7 @@
-"""`bench loop`: a whole run (message → model → tool → model → answer) beside bare aiokafka, in one run on one broker."""
+"""`bench loop`: whole runs (message, model, tool, model, answer) beside bare aiokafka, on one broker."""
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -24,15 +25,17 @@ _err = Console(stderr=True, highlight=False)
 def plan_of(kind: str, seconds: float) -> Plan:
     """Return runs per level so that each takes about `seconds` on a machine like those it was made on."""
     guesses = _RUNS_PER_S_GUESS[kind]
-    levels = {level: max(2 * level, int(guess * seconds)) for level, guess in zip(LEVELS, guesses, strict=True)}
+    levels = {
+        level: max(2 * level, int(guess * seconds)) for level, guess in zip(LEVELS, guesses, strict=True)
+    }
     return Plan(levels=levels, idle_runs=int(guesses[0] * seconds))
 
 
 async def run(seconds: float, logs: str, systems: tuple[str, ...]) -> dict[str, Any]:
     """Measure every system on one embedded stack and return the results by name."""
     results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="maestro-bench-", dir="/var/tmp") as folder:
-        Path(folder).chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
+        os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
         async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder) / "data")) as stack:
             urls = stack.urls
             pids = stack.pids()
@@ -61,7 +64,9 @@ async def main(arguments: list[str]) -> int:
     """Run the benchmark, print the table, write JSON where asked."""
     parser = argparse.ArgumentParser(prog="scripts/bench loop", description=__doc__)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--seconds", type=float, default=8.0, help="about how long each level lasts (default 8)")
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="about how long each level lasts (default 8)"
+    )
     parser.add_argument("--only", choices=("floor_kafka", "floor", "maestro"), help="measure one system")
     parser.add_argument("--logs", default=tempfile.gettempdir(), help="folder for the logs of the processes")
     options = parser.parse_args(arguments)
@@ -73,7 +78,9 @@ async def main(arguments: list[str]) -> int:
     print(cpu_lines(results))
     if {"floor", "maestro"} <= results.keys():
         results["ratio"] = ratios(results["floor"], results["maestro"])
-        print("ratio to the floor with Redis: " + ", ".join(f"{k} {v:.2f}" for k, v in results["ratio"].items()))
+        print(
+            "ratio to the floor with Redis: " + ", ".join(f"{k} {v:.2f}" for k, v in results["ratio"].items())
+        )
     if options.json:
         options.json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
     return 0

@@ -54,15 +54,17 @@ async def maestro(urls: StackUrls, pids: dict[str, int], logs: str) -> AsyncGene
         return codec.decode_plain(RUNS, value)["status"] in _ENDS
 
     commands = {name: (sys.executable, "-m", "maestro", *words) for name, words in _COMMANDS.items()}
-    async with children(commands, env=_environment(urls, logs), logs=logs, pids=pids, says=None):
-        async with calling(
+    async with (
+        children(commands, env=_environment(urls, logs), logs=logs, pids=pids, says=None),
+        calling(
             urls.kafka_bootstrap,
             ask_on=names.full(USER_MESSAGES),
             wait_on=names.full(RUNS),
             value_of=_question,
             is_end=is_end,
-        ) as caller:
-            yield caller
+        ) as caller,
+    ):
+        yield caller
 
 
 def _question(session: str) -> bytes:

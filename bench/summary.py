@@ -8,7 +8,7 @@ LEVELS = (1, 32, 128, 512)
 
 
 def ratios(floor: Mapping[str, Any], maestro: Mapping[str, Any]) -> dict[str, float]:
-    """Return how Maestro stands to the floor with Redis: latency and CPU as multiples, throughput as a share."""
+    """Return Maestro's latency and CPU as multiples of the floor's, its throughput as a share."""
     return {
         "idle_p50": maestro["idle"]["p50_ms"] / floor["idle"]["p50_ms"],
         "runs_per_s_128": maestro["levels"]["128"]["runs_per_s"] / floor["levels"]["128"]["runs_per_s"],
@@ -23,10 +23,13 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [head]
     for name, result in results.items():
         idle, levels = result["idle"], result["levels"]
-        speeds = " / ".join(f"{levels[str(level)]['runs_per_s']:.0f}" if str(level) in levels else "–" for level in LEVELS)
+        speeds = " / ".join(
+            f"{levels[str(level)]['runs_per_s']:.0f}" if str(level) in levels else "-" for level in LEVELS
+        )
         lines.append(
             f"{name:<16}{idle['p50_ms']:>10.1f} / {idle['p99_ms']:<5.1f}{speeds:>34}"
-            f"{idle['cpu_s_per_1000']:>14.2f} / {levels['128']['cpu_s_per_1000']:<7.2f}{result['memory_mb']:>7.0f}"
+            f"{idle['cpu_s_per_1000']:>14.2f} / {levels['128']['cpu_s_per_1000']:<7.2f}"
+            f"{result['memory_mb']:>7.0f}"
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Sessions under load while one process of each role is killed: nothing lost, nothing twice, contexts to the byte."""
+"""Sessions under load while one process of each role is killed: nothing lost, nothing twice."""
 
 import uuid
 from pathlib import Path
