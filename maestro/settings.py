@@ -150,10 +150,12 @@ def default_text(info: FieldInfo) -> str:
 
 def _unknown_names(catalogue: Mapping[str, type[BaseSettings]]) -> Iterator[str]:
     known = {env_name(model, field) for model in catalogue.values() for field in model.model_fields}
+    # What all have in common says nothing about likeness.
+    short = {name.removeprefix(_PREFIX): name for name in known}
     for name in sorted(os.environ):
         if name.startswith(_PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `maestro config` lists what there is"
+            near = difflib.get_close_matches(name.removeprefix(_PREFIX), short, n=1)
+            hint = f"; did you mean {short[near[0]]}?" if near else "; `maestro config` lists what there is"
             yield f"{name} is not a setting{hint}"
 
 

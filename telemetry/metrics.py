@@ -19,14 +19,17 @@ PUBLISH_SECONDS = Histogram(
 )
 DEAD_LETTERS = Counter("maestro_dead_letters_total", "Messages kept as dead letters.", ["topic", "reason"])
 STEP_SECONDS = Histogram(
-    "maestro_step_seconds", "Seconds that one step took, waits included.", ["role"], buckets=SECONDS_BUCKETS
+    "maestro_step_seconds",
+    "Seconds that one try of a step took, waits included, by the topic of its message.",
+    ["topic"],
+    buckets=SECONDS_BUCKETS,
 )
 STEP_RETRIES = Counter(
     "maestro_step_retries_total",
     "Steps tried again after a transient error, by error code.",
-    ["role", "code"],
+    ["topic", "code"],
 )
-DECISIONS = Counter("maestro_decisions_total", "Decisions of sessions, by kind of event.", ["event"])
+DECISIONS = Counter("maestro_decisions_total", "Decisions of sessions, by the topic of what came.", ["topic"])
 CONTEXT_CONFLICTS = Counter(
     "maestro_context_conflicts_total", "Compare-and-sets of a context that lost: another writer was first."
 )

@@ -15,6 +15,7 @@ from stores.postgres.pool import Database, Transaction
 from stores.postgres.progress import POSTGRES_SINK, Progress
 from stores.postgres.statements import statements
 from telemetry.metrics import SINK_BATCH_SECONDS, SINK_ROWS
+from telemetry.points import point
 
 
 class PostgresStore:
@@ -50,8 +51,10 @@ class PostgresStore:
                 async with self._database.transaction() as transaction:
                     await self._move_offsets(transaction, topic, moves)
                     written = await writer.write(transaction, entries)
+                    await point("sink.written")
             except RefusedError:
                 written = await self._write_without_refused(writer, topic, entries, moves, refuse)
+        await point("sink.committed")
         SINK_ROWS.labels(POSTGRES_SINK, spec.name).inc(written)
 
     async def _write_without_refused(
@@ -62,6 +65,7 @@ class PostgresStore:
             refused: list[Refused] = []
             written = await write_halving(transaction, writer, entries, refused)
             await refuse(refused)
+            await point("sink.written")
         return written
 
     async def _move_offsets(self, transaction: Transaction, topic: str, moves: Sequence[Move]) -> None:

@@ -6,6 +6,7 @@ from schemas.errors import FatalError, TransientError
 from streams.runtime.record import Record
 from streams.runtime.role import Role
 from streams.runtime.ticket import Outcome
+from telemetry.metrics import STEP_RETRIES, STEP_SECONDS
 
 _log = logging.getLogger(__name__)
 
@@ -13,8 +14,10 @@ _log = logging.getLogger(__name__)
 async def attempt(role: Role, record: Record) -> Outcome:
     """Run the step of `record` once. Raises only `FatalError` and cancellation."""
     try:
-        await role.step(record)
+        with STEP_SECONDS.labels(record.topic).time():
+            await role.step(record)
     except TransientError as error:
+        STEP_RETRIES.labels(record.topic, error.code.value).inc()
         _log.info("step on %s is tried again: %s", _name(record), error)
         return Outcome.RETRY
     except FatalError:

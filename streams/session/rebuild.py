@@ -21,6 +21,7 @@ from streams.session.outbox import Outbox, trace_of
 from streams.session.ports import Barrier, Contexts, Head, SessionLogs
 from streams.session.project import project, reissue
 from streams.session.recorded import decisions_of
+from telemetry.metrics import CONTEXT_REBUILDS
 from telemetry.points import point
 
 _NOBODY = "-"
@@ -89,6 +90,8 @@ class Rebuilder:
             )
             raise TransientError(message)
         await self._publish_again(context, decisions, event.partition, term=term)
+        if decisions:
+            CONTEXT_REBUILDS.inc()
         return Opened(
             context=context,
             term=term,

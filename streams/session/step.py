@@ -5,7 +5,7 @@ Load (or rebuild) → what the last decision owes → applied before? → decide
 
 from schemas.errors import PoisonError, TransientError
 from schemas.lists import SessionStatus
-from schemas.records import TaskLogs
+from schemas.records import SessionCommand, TaskLogs
 from schemas.topics import RUNS
 from stores.redis.contexts import FeedEntry, Stored, TimerEntry
 from streams.session import feed, outbox
@@ -20,6 +20,7 @@ from streams.session.ports import Agents, Barrier, Contexts, EndOffsets, Runs, T
 from streams.session.rebuild import Absence, Rebuilder, Unreadable
 from streams.session.settings import SessionSettings
 from streams.session.timers import timer_change, timers_of
+from telemetry.metrics import CONTEXT_CONFLICTS, DECISIONS
 from telemetry.points import point
 
 _MS = 1000
@@ -59,6 +60,7 @@ class SessionStep:
 
         Raises:
             TransientError: a store or the topics are away, or others are faster all the time.
+            PoisonError: a command for a session that does not exist.
 
         """
         for _ in range(self._settings.max_rounds):
@@ -105,10 +107,15 @@ class SessionStep:
         """Decide, store and publish. Returns False when somebody else stored first."""
         after, logs = await self._decided(opened, event)
         await point("session.decided")
-        if logs is None and not opened.is_rebuilt:
-            return True
+        if logs is None:
+            _refuse_lost_command(opened.context, event)
+            if not opened.is_rebuilt:
+                return True
         if not await self._store(opened, after, logs, event):
+            CONTEXT_CONFLICTS.inc()
             return False
+        if logs is not None:
+            DECISIONS.labels(event.topic).inc()
         await point("session.stored")
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")
@@ -172,3 +179,10 @@ class SessionStep:
             return grace_s
         last_due_ms = max((timer.due_ms for timer in timers_of(after).values()), default=now_ms)
         return max(after.ttl_s, -(-(last_due_ms - now_ms) // _MS)) + grace_s
+
+
+def _refuse_lost_command(context: Context, event: Event) -> None:
+    # It has no log that could say so: without a dead letter nobody would ever know.
+    if context.is_new and isinstance(event.record, SessionCommand):
+        message = f"session {event.session_id} does not exist: send it a message or the command create first"
+        raise PoisonError(message)
