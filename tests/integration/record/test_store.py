@@ -10,6 +10,7 @@ from stores.postgres.pool import Database
 from stores.postgres.progress import Progress
 from stores.postgres.runs import Runs
 from stores.postgres.session_logs import Head, SessionLogs
+from telemetry import points
 from tests.fakes.made_session import ODD_JSON, Made
 from tests.fakes.partition import Partition, write_all
 
@@ -144,6 +145,24 @@ async def test_log_entries_beside_a_refused_one_are_judged_in_order(
     assert [each.message.offset for each in partition.refused] == [1]
     assert await SessionLogs(database).head(made.session_id) == Head(1, 2, "h2", erased=False)
     assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=False)
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_a_batch_passes_its_named_points_before_and_after_the_commit(
+    store: PostgresStore, database: Database, made: Made, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    partition = (await begun(store, topics.MESSAGES)).append(made.message(), made.message(order=2))
+    row = partition.entries[1].row
+    assert row is not None
+    row["content"] = "nul \x00 character" if is_refused else "good"
+    seen: list[tuple[str, int]] = []
+
+    async def note(name: str) -> None:
+        seen.append((name, len(await database.fetch("select from messages"))))
+
+    monkeypatch.setattr(points, "ENABLED", note)
+    await partition.write(store)
+    assert seen == [("sink.written", 0), ("sink.committed", 1 if is_refused else 2)]
 
 
 async def test_nothing_of_an_erased_session_is_written(
