@@ -1,5 +1,6 @@
 """Logs: one line each, on stderr, with the bound ids."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -32,6 +33,32 @@ def test_a_json_line_carries_the_bound_ids(capsys: pytest.CaptureFixture[str]) -
     assert first["event"] == "run started"
     assert (first["session_id"], first["run_id"], first["level"]) == ("s1", "r1", "info")
     assert "session_id" not in second
+
+
+def test_ids_that_are_bound_for_a_while_uncover_those_before(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+    _ = logs.bind(session_id="outer", run_id="r")
+    with logs.bind(session_id="inner"):
+        logs.logger("tests.nested").info("inside")
+    logs.logger("tests.nested").info("outside")
+    inside, outside = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (inside["session_id"], inside["run_id"]) == ("inner", "r")
+    assert (outside["session_id"], outside["run_id"]) == ("outer", "r")
+
+
+async def test_ids_of_one_task_are_not_those_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+
+    async def step(number: int) -> None:
+        _ = logs.bind(session_id=f"s{number}")
+        await asyncio.sleep(0)
+        logs.logger("tests.tasks").info("step", number=number)
+
+    await asyncio.gather(step(1), step(2))
+    logs.logger("tests.tasks").info("after")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line.get("session_id") for line in lines] == ["s1", "s2", None]
+    assert [line.get("number") for line in lines] == [1, 2, None]
 
 
 def test_lines_of_libraries_take_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ async def an_entry_more(feed: FakeFeed, count: int) -> None:
 async def test_an_answer_within_the_first_interval_sends_nothing() -> None:
     feed = FakeFeed()
     words = deltas(feed)
+    words.add("very ")
     words.add("quick")
     await words.close()
     await asyncio.sleep(3 * INTERVAL_S)
