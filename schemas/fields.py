@@ -1,5 +1,6 @@
 """Field types of the records: what is checked at the edge, and how Avro spells it."""
 
+import re
 from typing import Annotated, Any
 
 import orjson
@@ -20,8 +21,16 @@ def _without_nul(text: str) -> str:
 def _as_json_text(value: Any) -> Any:
     # Plain JSON producers may nest an object where Avro carries a string that holds JSON.
     if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
+        return _json_of(value)
     return value
+
+
+def _json_of(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:  # a TypeError, which pydantic would let through
+        message = f"cannot be written as JSON: {error}"
+        raise ValueError(message) from error
 
 
 def _checked_json(text: str) -> str:
@@ -32,6 +41,14 @@ def _checked_json(text: str) -> str:
         message = f"is not JSON: {error}"
         raise ValueError(message) from error
     return clean
+
+
+_TINY = re.compile(r"[eE]-[0-9]{4}")
+
+
+def _without_tiny_numbers(text: str) -> str:
+    # PostgreSQL's jsonb refuses a number with more than 16,383 digits after the point; as a double it is 0.
+    return _json_of(orjson.loads(text)) if _TINY.search(text) else text
 
 
 def _lower(value: Any) -> Any:
@@ -61,6 +78,9 @@ JsonText = Annotated[
     AfterValidator(_without_nul),
 ]
 """A string that holds JSON."""
+
+JsonInput = Annotated[JsonText, AfterValidator(_without_tiny_numbers)]
+"""A string that holds JSON which somebody outside wrote, in a form that every store takes."""
 
 Timestamp = Annotated[AwareDatetime, Field(json_schema_extra={"avro": "timestamp-micros"})]
 """An aware instant with microseconds; on the wire microseconds since 1970-01-01 UTC."""

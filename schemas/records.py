@@ -6,7 +6,7 @@ log entry of the session a record comes from; readers believe a record only wher
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import JsonText, Name, Text, Timestamp, Uuid
+from schemas.fields import JsonInput, JsonText, Name, Text, Timestamp, Uuid
 from schemas.lists import (
     Action,
     AgentStatus,
@@ -52,7 +52,7 @@ class UserMessage(Record):
         default=None,
         description="What to do while a run is active; the agent's setting when absent.",
     )
-    metadata: JsonText | None = Field(default=None, description="JSON object kept with the message.")
+    metadata: JsonInput | None = Field(default=None, description="JSON object kept with the message.")
 
 
 class SessionCommand(Record):
@@ -68,7 +68,9 @@ class SessionCommand(Record):
     run_id: Uuid | None = Field(default=None, description="Run that cancel, interrupt and rollback aim at.")
     step_id: Text | None = Field(default=None, description="Tool call that approve and deny aim at.")
     reason: Text | None = Field(default=None, description="Why, in the asker's words.")
-    payload: JsonText | None = Field(default=None, description="JSON object: values of create and configure.")
+    payload: JsonInput | None = Field(
+        default=None, description="JSON object: values of create and configure."
+    )
 
 
 class TimerFired(Record):
@@ -342,7 +344,7 @@ class Agent(Record):
     id: Name = Field(description="Agent id; UUID or a short name.")
     name: Name = Field(description="What people call it.")
     type: Name = Field(default="assistant", description="Kind of agent.")
-    configuration: JsonText = Field(description="JSON object: see the reference of agent files.")
+    configuration: JsonInput = Field(description="JSON object: see the reference of agent files.")
     status: AgentStatus = Field(default=AgentStatus.ACTIVE, description="Whether it takes new runs.")
     user_id: Name | None = Field(default=None, description="Owner; null when built in and free for all.")
     session_id: Uuid | None = Field(default=None, description="Session that it is bound to.")
@@ -361,7 +363,7 @@ class Document(Record):
     content: Text = Field(description="The text.")
     content_type: Name = Field(default="text/plain", description="Media type of the content.")
     source_url: Text | None = Field(default=None, description="Where it came from.")
-    metadata: JsonText = Field(default="{}", description="JSON object kept with it.")
+    metadata: JsonInput = Field(default="{}", description="JSON object kept with it.")
     created_at: Timestamp = Field(description="When it was stored.")
 
 

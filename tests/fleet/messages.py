@@ -27,7 +27,9 @@ async def messages_of(
             left = deadline - time.monotonic()
             assert left > 0, f"session {session_id} has {len(found)} messages on the topic, not {count}"
             for message in await reader.read(timeout_s=min(left, 1.0)):
+                if message.key != session_id.encode():
+                    continue
                 record = fleet.codec.decode(MESSAGES, message.value)
-                if isinstance(record, ConversationMessage) and record.session_id == session_id:
+                if isinstance(record, ConversationMessage):
                     found[record.id] = record
     return sorted(found.values(), key=lambda each: each.sequence_order)

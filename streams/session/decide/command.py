@@ -7,7 +7,7 @@ from typing import Annotated
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from schemas.fields import JsonText, Name, Text
+from schemas.fields import JsonInput, Name, Text
 from schemas.lists import Action, CommandKind, StopReason
 from schemas.records import Agent, SessionCommand
 from streams.session.context import Context
@@ -30,9 +30,9 @@ class CommandValues(BaseModel):
     agent_id: Name | None = None
     repo_url: Annotated[Text, Field(max_length=MAX_VALUE_BYTES)] | None = None
     ttl_seconds: Annotated[int, Field(ge=1)] | None = None
-    metadata: Annotated[JsonText, Field(max_length=MAX_VALUE_BYTES)] | None = None
-    project_context: Annotated[JsonText, Field(max_length=MAX_VALUE_BYTES)] | None = None
-    preferences: Annotated[JsonText, Field(max_length=MAX_VALUE_BYTES)] | None = None
+    metadata: Annotated[JsonInput, Field(max_length=MAX_VALUE_BYTES)] | None = None
+    project_context: Annotated[JsonInput, Field(max_length=MAX_VALUE_BYTES)] | None = None
+    preferences: Annotated[JsonInput, Field(max_length=MAX_VALUE_BYTES)] | None = None
     working_directory: Annotated[Text, Field(max_length=MAX_VALUE_BYTES)] | None = None
 
 
