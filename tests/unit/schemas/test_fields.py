@@ -1,0 +1,41 @@
+"""What the fields of records let through, and in which form."""
+
+from typing import Annotated, Any
+
+import orjson
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from schemas.fields import JsonInput, JsonText
+
+
+class _Holder(BaseModel):
+    text: JsonText = "null"
+    given: Annotated[JsonInput, "as outsiders write it"] = "null"
+
+
+def nested(levels: int) -> Any:
+    """An object in an object."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"in": value}
+    return value
+
+
+@pytest.mark.parametrize("field", ["text", "given"])
+def test_an_object_too_deep_to_be_written_is_a_wrong_field_and_no_crash(field: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be written as JSON"):
+        _Holder.model_validate({field: nested(300)})
+
+
+def test_an_object_becomes_text() -> None:
+    assert orjson.loads(_Holder.model_validate({"given": nested(20)}).given) == nested(20)
+
+
+def test_a_number_that_a_database_cannot_hold_is_read_as_a_double() -> None:
+    assert orjson.loads(_Holder(given='{"a": 1e-20000, "b": "1E-20000"}').given) == {"a": 0, "b": "1E-20000"}
+
+
+def test_the_text_of_a_log_is_never_rewritten() -> None:
+    text = '{ "release" : "v-e-2024", "a":1e-20000 }'
+    assert _Holder(text=text).text == text
