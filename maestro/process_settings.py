@@ -17,7 +17,9 @@ class ProcessSettings(BaseSettings):
         " the consumer group then waits for the restart instead of moving the partitions.",
     )
     health_host: str = Field(default="127.0.0.1", description="Address on which /live and /ready are served.")
-    health_port: int = Field(default=0, ge=0, le=65535, description="Port of /live and /ready; 0 serves neither.")
+    health_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of /live and /ready; 0 serves neither."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."
     )

@@ -21,7 +21,7 @@ class JournalSettings(BaseSettings):
         description="Seconds that a result stays in the journal; older steps are looked up in the record.",
     )
     margin_s: float = Field(
-        default=60.0,
+        default=10.0,
         ge=0,
         description="Seconds by which the clocks of Redis and Kafka may differ; a step born within them after"
         " Redis forgot its data is looked up in the record first.",

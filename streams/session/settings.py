@@ -24,6 +24,15 @@ class SessionSettings(BaseSettings):
         ge=1,
         description="Seconds that Redis keeps a context beyond its time, so that its expiry can be decided.",
     )
+    history_bytes: int = Field(
+        default=65_536,
+        ge=1_024,
+        le=65_536,
+        description="Bytes of earlier runs' messages that the model is shown whole; older ones are summarized.",
+    )
+    summary_bytes: int = Field(
+        default=8_192, ge=256, le=8_192, description="Bytes of the summary of what the history left out."
+    )
     barrier_limit_s: float = Field(
         default=60.0,
         gt=0,
@@ -46,4 +55,9 @@ class SessionSettings(BaseSettings):
 
     def rules(self) -> Rules:
         """Return the limits that decisions obey."""
-        return Rules(default_agent_id=self.default_agent_id, ttl_s=self.ttl_s)
+        return Rules(
+            default_agent_id=self.default_agent_id,
+            ttl_s=self.ttl_s,
+            max_history_bytes=self.history_bytes,
+            max_summary_bytes=self.summary_bytes,
+        )
