@@ -136,13 +136,20 @@ class FaustDoor:
 
     async def _consume(self, stream: Any) -> None:
         try:
+            queue = stream.channel.queue
             async for event in stream.noack().events():
-                message = event.message
-                await self._dispatch(_record_of(message), message, message.generation_id)
+                await self._hand_over(event.message)
+                # Faust's stream waits one turn of the loop per event; when turns are long, that turn is the
+                # limit of the whole process. What has arrived meanwhile is taken at once.
+                while not queue.empty():
+                    await self._hand_over(queue.get_nowait().message)
         except Exception as error:
             # Faust would restart the agent and the message would be gone.
             self._fail(error)
             raise
+
+    async def _hand_over(self, message: Any) -> None:
+        await self._dispatch(_record_of(message), message, message.generation_id)
 
 
 def _record_of(message: Any) -> Record:
