@@ -13,21 +13,9 @@ from sinks.errors import OvertakenError
 from sinks.lane import Lane
 from sinks.ports import Entry, Move, OnRefused, Place, Refused
 from sinks.settings import SinkSettings
+from tests.unit.sinks.sent import Sent
 
 WAIT_S = 5.0
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A message."""
-
-    offset: int
-    partition: int = 0
-    topic: str = "messages"
-    timestamp: int = 0
-    key: bytes | None = None
-    value: bytes | None = b"x" * 100
-    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 class PlainDecoder:
