@@ -9,7 +9,7 @@ from bus.message import Message
 from bus.names import TopicNames
 from bus.reader import Start, TopicReader
 from bus.settings import KafkaSettings
-from schemas.errors import PoisonError, TransientError
+from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError, TransientError
 from schemas.records import Agent
 from schemas.topics import AGENTS
 from telemetry.logs import logger
@@ -38,6 +38,7 @@ class AgentsTable:
         self._following: asyncio.Task[None] | None = None
         self._lookup: asyncio.Task[None] | None = None
         self._last_lookup = -BARRIER_EVERY_S
+        self._failure: Exception | None = None
 
     async def start(self) -> None:
         """Read the topic to its end and go on following it.
@@ -51,17 +52,17 @@ class AgentsTable:
         self._following = asyncio.create_task(self._follow(), name="agents table")
         try:
             await self.barrier(START_LIMIT_S)
-        except TransientError:
+        except MaestroError:
             await self.stop()
             raise
 
     async def stop(self) -> None:
         """Stop following. Stopping twice does nothing."""
-        for task in (self._lookup, self._following):
-            if task is not None:
-                _ = task.cancel()
-                with suppress(asyncio.CancelledError, TransientError):
-                    await task
+        tasks = [task for task in (self._lookup, self._following) if task is not None]
+        for task in tasks:
+            _ = task.cancel()
+        # What a task failed with was raised where its answer was wanted.
+        _ = await asyncio.gather(*tasks, return_exceptions=True)
         self._lookup = self._following = None
         await self._reader.stop()
 
@@ -70,8 +71,10 @@ class AgentsTable:
 
         Raises:
             TransientError: the id is not in memory and Kafka does not answer whether it exists.
+            FatalError: the topic is no longer followed, so what is in memory may be outdated.
 
         """
+        self._refuse_when_deaf()
         found = self._agents.get(agent_id)
         if found is not None:
             return found
@@ -94,14 +97,17 @@ class AgentsTable:
 
         Raises:
             TransientError: not within `deadline_s`.
+            FatalError: the topic is no longer followed.
 
         """
         try:
             async with asyncio.timeout(deadline_s):
                 ends = await self._reader.end_offsets()
                 async with self._progress:
+                    self._refuse_when_deaf()
                     while not await self._reader.has_read(ends):
                         _ = await self._progress.wait()
+                        self._refuse_when_deaf()
         except TimeoutError as error:
             message = f"the agents topic was not read to its end within {deadline_s} s: is the broker up?"
             raise TransientError(message) from error
@@ -117,7 +123,24 @@ class AgentsTable:
         self._last_lookup = monotonic()
         await self.barrier(LOOKUP_LIMIT_S)
 
+    def _refuse_when_deaf(self) -> None:
+        failure = self._failure
+        if isinstance(failure, FatalError):
+            raise FatalError(failure.message, code=failure.code) from failure
+        if failure is not None:
+            message = f"reading the agents topic stopped with {type(failure).__name__}: {failure}"
+            raise FatalError(message, code=ErrorCode.HANDLER_ERROR) from failure
+
     async def _follow(self) -> None:
+        try:
+            await self._follow_on()
+        except Exception as error:  # noqa: BLE001  kept for whoever asks: a task nobody awaits dies unheard
+            _log.exception("the agents topic is no longer followed")
+            async with self._progress:
+                self._failure = error
+                self._progress.notify_all()
+
+    async def _follow_on(self) -> None:
         while True:
             try:
                 messages = await self._reader.read(timeout_s=_READ_TIMEOUT_S)
