@@ -1,6 +1,5 @@
 """Starts Maestro on the bench's services: one process of each role, and a caller."""
 
-import asyncio
 import sys
 import uuid
 from collections.abc import AsyncGenerator
@@ -22,7 +21,6 @@ from schemas.agent_file import AgentFile
 from schemas.lists import RunStatus
 from schemas.topics import RUNS, USER_MESSAGES
 from stores.postgres.migrate import migrate
-from streams.journal_settings import JournalSettings
 from telemetry.tracing import derived
 
 _ENDS = frozenset(status.value for status in RunStatus if status.is_terminal)
@@ -92,7 +90,7 @@ def _environment(urls: StackUrls, logs: str) -> dict[str, str]:
         "REDIS_URL": urls.redis_url,
         "MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts),
         "MAESTRO_LOG_LEVEL": "warning",
-        # Contexts of about 8 KB, as the floor's: else they grow with the number of runs that a level asks for.
+        # Contexts of about 8 KB, as the floor's: else they grow with the runs that a level asks for.
         "MAESTRO_SESSION_HISTORY_BYTES": "3000",
         "MAESTRO_SESSION_SUMMARY_BYTES": "500",
     }

@@ -28,7 +28,7 @@ class SessionSettings(BaseSettings):
         default=65_536,
         ge=1_024,
         le=65_536,
-        description="Bytes of earlier runs' messages that the model is shown whole; older ones are summarized.",
+        description="Bytes of earlier runs' messages that the model sees whole; older ones are summarized.",
     )
     summary_bytes: int = Field(
         default=8_192, ge=256, le=8_192, description="Bytes of the summary of what the history left out."

@@ -1,4 +1,4 @@
-"""Judges the record after a campaign: every promise that can be checked from Postgres, Redis and the topics."""
+"""Judges the record after a campaign: every promise that Postgres and Redis can show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from stores.postgres.session_logs import SessionLogs
 from stores.redis.connection import RedisConnection
 from stores.redis.contexts import Contexts
 from streams.session.context import to_bytes
-from streams.session.recorded import decisions_of
 from streams.session.log import fold, verify_chain
+from streams.session.recorded import decisions_of
 from tests.fleet.fleet import Fleet
 
 
@@ -26,7 +26,9 @@ class Expected:
 async def broken_promises(fleet: Fleet, sessions: Sequence[str], expected: Expected) -> list[str]:
     """Return a sentence for each promise that the record breaks; none is what a campaign wants."""
     problems = await _counts(fleet, sessions, expected)
-    problems += [f"{rows} orphans of kind {kind}" for kind, rows in (await Audit(fleet.database).orphans()).items()]
+    problems += [
+        f"{rows} orphans of kind {kind}" for kind, rows in (await Audit(fleet.database).orphans()).items()
+    ]
     logs = SessionLogs(fleet.database)
     redis = RedisConnection(fleet.redis)
     await redis.start(fleet.topics.partitions)
@@ -50,9 +52,7 @@ async def _session(fleet: Fleet, session: str, logs: SessionLogs, contexts: Cont
         problems.append(f"{session}: the chain breaks at {broken.sequence}: {broken.what}")
     if not stored or (head.sequence, head.hash) != (stored[-1].sequence, stored[-1].hash):
         problems.append(f"{session}: the head is not the last entry")
-    loaded = await contexts.load(
-        partition_of(session, fleet.topics.partitions), session, leave_token=False
-    )
+    loaded = await contexts.load(partition_of(session, fleet.topics.partitions), session, leave_token=False)
     if loaded.stored is None:
         problems.append(f"{session}: no context in Redis")
     elif loaded.stored.context != to_bytes(fold(session, decisions)):
@@ -75,9 +75,12 @@ async def _counts(fleet: Fleet, sessions: Sequence[str], expected: Expected) -> 
         )
         right = {row["id"] for row in rows if row["rows"] == row["ids"] == per_session}
         if wrong := set(sessions) - right:
-            problems.append(f"{len(wrong)} sessions have not {per_session} rows in {table}: {sorted(wrong)[:3]}")
+            problems.append(
+                f"{len(wrong)} sessions have not {per_session} rows in {table}: {sorted(wrong)[:3]}"
+            )
     statuses = await fleet.database.fetch(
-        "select status, count(*) as rows from runs where session_id = any($1::uuid[]) group by 1", list(sessions)
+        "select status, count(*) as rows from runs where session_id = any($1::uuid[]) group by 1",
+        list(sessions),
     )
     found = {row["status"]: row["rows"] for row in statuses}
     if found != {"completed": expected.runs * len(sessions)}:
