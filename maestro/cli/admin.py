@@ -2,12 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import click
 
-from llm.settings import ModelSettings
-from maestro.agents import built_in_records
+from maestro.agents.publish import built_in_now, publish_agents
 from maestro.cli.output import EXIT_FAILED, err, json_option, note, out, print_json
 from maestro.clients import KafkaAccess, database
 from maestro.settings import load
@@ -15,7 +13,6 @@ from schemas.topics import ALL_TOPICS
 from stores.postgres.migrate import migrate as bring_up
 from stores.postgres.migrate import pending
 from stores.postgres.settings import PostgresSettings
-from telemetry.tracing import derived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,24 +54,9 @@ async def _prepared(*, check: bool) -> Prepared:
     async with kafka.admin() as admin:
         if not check:
             created = await admin.create_topics()
-            agents = await _publish_built_in(kafka)
+            agents = tuple(agent.id for agent in await publish_agents(kafka, built_in_now()))
         problems = tuple(await admin.check_topics())
     return Prepared(created=created, agents=agents, problems=problems)
-
-
-async def _publish_built_in(kafka: KafkaAccess) -> tuple[str, ...]:
-    """Publish the built-in agents that nobody knows; others may have been changed on purpose."""
-    (models,) = load(ModelSettings)
-    async with kafka.agents() as table:
-        known = {agent.id for agent in table.all()}
-    missing = [
-        agent for agent in built_in_records(models.default, now=datetime.now(UTC)) if agent.id not in known
-    ]
-    if missing:
-        async with kafka.publisher() as publisher:
-            for agent in missing:
-                _ = await publisher.publish(agent, trace=derived(f"{agent.id} {agent.updated_at}"))
-    return tuple(agent.id for agent in missing)
 
 
 @click.command()

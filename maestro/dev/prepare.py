@@ -118,12 +118,12 @@ class Preparation:
         await self._wait_for(PartName.KAFKA)
         self._show.begin("topics")
         from maestro.clients import KafkaAccess  # noqa: PLC0415
-        from maestro.dev.publish_agents import publish_agents  # noqa: PLC0415
+        from maestro.dev.agents import bring_up_to_date  # noqa: PLC0415
 
         access = await KafkaAccess.from_environment()
         async with access.admin() as admin:
             created = await admin.create_topics()
         self._show.done("topics", f"{len(created)} created" if created else "all there")
         self._show.begin("agents")
-        count = await publish_agents(self._stack.folder.root, access)
+        count = await bring_up_to_date(self._stack.folder.root, access)
         self._show.done("agents", f"{count} published" if count else "unchanged")

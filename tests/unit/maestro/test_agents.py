@@ -1,11 +1,12 @@
-"""The built-in agents: they parse, name only tools that exist, and are nobody's."""
+"""The built-in agents: they parse, name only tools that exist, are nobody's, and are published when new."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from llm.rehearsal import NAME as REHEARSAL
 from maestro.agents import built_in_agents, built_in_records
+from maestro.agents.publish import fingerprints, to_publish
 from maestro.wiring.tools import build_registry
 from schemas.agent_file import configuration_of
 from schemas.lists import AgentStatus
@@ -50,3 +51,23 @@ def test_each_is_limited_in_calls_and_time() -> None:
     for agent in built_in_agents():
         assert agent.limits.generations is not None
         assert agent.limits.seconds is not None
+
+
+def test_agents_that_nobody_knows_are_published() -> None:
+    agents = built_in_records("rehearsal", now=NOW)
+    assert to_publish(agents, (), {}) == agents
+
+
+def test_known_agents_are_published_only_when_the_release_changed_them() -> None:
+    agents = built_in_records("rehearsal", now=NOW)
+    later = built_in_records("rehearsal", now=NOW + timedelta(days=1))
+    known = [agent.id for agent in agents]
+    published = fingerprints(agents)
+    assert to_publish(later, known, published) == ()
+    changed = built_in_records("openai/gpt-4o-mini", now=NOW)
+    assert to_publish(changed, known, published) == changed
+
+
+def test_an_agent_that_somebody_else_published_is_left_alone() -> None:
+    agents = built_in_records("rehearsal", now=NOW)
+    assert to_publish(agents, [agent.id for agent in agents], {}) == ()

@@ -1,17 +1,12 @@
-"""The pure rules of dev: roles, restarts of services, what is published, what is said."""
+"""The pure rules of dev: roles, restarts of services, what is said."""
 
 import shlex
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from maestro.agents import built_in_records
 from maestro.dev.breakage import MOST_FAILURES, Again, GiveUp, after_death
-from maestro.dev.publish_agents import fingerprint, to_publish
 from maestro.dev.roles import role_specs
 from maestro.dev.texts import exports, how_to_go_on
 from maestro.embedded.restart import HEALTHY_AFTER_S, History
-
-NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def test_every_role_gets_so_many_processes_with_names_of_their_own() -> None:
@@ -40,26 +35,6 @@ def test_a_service_that_was_healthy_for_long_has_a_clean_slate() -> None:
     verdict = after_death(tired, ran_s=HEALTHY_AFTER_S)
     assert isinstance(verdict, Again)
     assert verdict.history == History(failures=1, restarts=10)
-
-
-def test_agents_that_nobody_knows_are_published() -> None:
-    agents = built_in_records("rehearsal", now=NOW)
-    assert to_publish(agents, {agent.id: None for agent in agents}, {}) == agents
-
-
-def test_known_agents_are_published_only_when_the_release_changed_them() -> None:
-    agents = built_in_records("rehearsal", now=NOW)
-    later = built_in_records("rehearsal", now=NOW + timedelta(days=1))
-    known = {agent.id: agent for agent in agents}
-    published = {agent.id: fingerprint(agent) for agent in agents}
-    assert to_publish(later, known, published) == ()
-    changed = built_in_records("openai/gpt-4o-mini", now=NOW)
-    assert to_publish(changed, known, published) == changed
-
-
-def test_an_agent_that_somebody_else_published_is_left_alone() -> None:
-    agents = built_in_records("rehearsal", now=NOW)
-    assert to_publish(agents, {agent.id: agent for agent in agents}, {}) == ()
 
 
 def test_a_shell_reads_back_what_is_exported() -> None:
