@@ -43,6 +43,8 @@ def first_start(maestro: Maestro) -> FirstStart:
 
 
 @pytest.fixture
-def dev(maestro: Maestro, first_start: FirstStart) -> Maestro:  # noqa: ARG001  it is up
-    """The command with a dev up."""
+def dev(maestro: Maestro, first_start: FirstStart) -> Maestro:  # noqa: ARG001  there was a first start
+    """The command with a dev up: the shared one, started again when the test before has stopped it."""
+    if not maestro.has_dev:
+        _ = maestro.ok("dev", "--detach", limit_s=START_LIMIT_S)
     return maestro

@@ -58,6 +58,11 @@ class Maestro:
         """Return what `dev --status` knows, also of one that is not well."""
         return json.loads(self.run("dev", "--status", "--json").stdout)
 
+    @property
+    def has_dev(self) -> bool:
+        """Whether a dev was started and not stopped (without asking the command, which takes a second)."""
+        return (self.data_dir / "dev.json").exists()
+
     def part(self, name: str) -> dict[str, Any]:
         """Return one service or role of the running dev."""
         return next(part for part in self.status()["parts"] if part["name"] == name)

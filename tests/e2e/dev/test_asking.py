@@ -23,7 +23,7 @@ planning: none
 
 
 @pytest.fixture(scope="module")
-def answered(maestro: Maestro, first_start: FirstStart) -> dict[str, Any]:  # noqa: ARG001  it is up
+def answered(maestro: Maestro, first_start: FirstStart) -> dict[str, Any]:  # noqa: ARG001  it has started
     """One completed run about the demo shop."""
     return json.loads(maestro.ok("ask", "--json", QUESTION))
 
