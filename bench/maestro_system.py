@@ -32,7 +32,6 @@ rules:
   - say: "Plan: look at the clock."
     call: [{ tool: current_time }]
 """
-_BOOT_S = 5.0
 _COMMANDS = {
     "session": ("worker", "session"),
     "generate": ("worker", "generate"),

@@ -157,10 +157,6 @@ class Codec:
         record = self.decode(spec, value)
         return self._datum(spec, self.encode(record), form.writer)
 
-    def schema_id_of(self, spec: TopicSpec) -> int:
-        """Return the id under which values of this topic are written now."""
-        return int.from_bytes(self._form_of(spec).frame[1:], "big")
-
     def _form_of(self, spec: TopicSpec) -> _Form:
         form = self._forms.get(spec.name)
         if form is None:

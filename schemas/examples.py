@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from schemas import ids, records
-from schemas.errors import ErrorCode
 from schemas.lists import (
     Action,
     AgentStatus,
@@ -224,16 +223,6 @@ RUN = records.Run(
     completed_at=BORN + timedelta(seconds=2),
     term=17,
     version=12,
-)
-FAILED_RUN = RUN.model_copy(
-    update={
-        "status": RunStatus.FAILED,
-        "stop_reason": StopReason.MODEL_ERROR,
-        "output": None,
-        "sql_query": None,
-        "error_code": ErrorCode.MODEL_UNAVAILABLE.value,
-        "error_message": "The model's provider does not answer; send the message again later.",
-    }
 )
 TASK = records.Task(
     id=TASK_ID,

@@ -45,7 +45,7 @@ class Kafka:
             name=self.name,
             argv=(
                 *self._java(f"-Xmx{HEAP_MB}m", f"-Xms{HEAP_MB // 4}m"),
-                "kafka.Kafka",
+                MAIN_CLASS,
                 str(self.properties),
             ),
             log=self.log,

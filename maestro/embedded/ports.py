@@ -33,11 +33,3 @@ def pick_port(taken: Collection[int], *, free: Callable[[int], bool] = is_free) 
             return port
     message = f"no free port was found between {LOWEST} and {HIGHEST}"
     raise OSError(message)
-
-
-def pick_ports(count: int, *, free: Callable[[int], bool] = is_free) -> tuple[int, ...]:
-    """Return that many different free ports."""
-    ports: list[int] = []
-    for _ in range(count):
-        ports.append(pick_port(ports, free=free))
-    return tuple(ports)

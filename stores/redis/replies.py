@@ -58,8 +58,3 @@ def as_int(reply: Reply) -> int:
     if isinstance(reply, int | bytes):
         return int(reply)
     raise _unexpected(reply)
-
-
-def as_optional_int(reply: Reply) -> int | None:
-    """Return the reply as an integer, or None where it is nothing."""
-    return None if reply is None else as_int(reply)

@@ -37,7 +37,6 @@ EPOCH_READ = _load("epoch_read", keys=1)
 CONTEXT_LOAD = _load("context_load", keys=3)
 CONTEXT_STORE = _load("context_store", keys=6)
 TIMERS_DUE = _load("timers_due", keys=3)
-TIMERS_NEXT = _load("timers_next", keys=2)
 TIMERS_REMOVE = _load("timers_remove", keys=3)
 TIMERS_ARM = _load("timers_arm", keys=3)
 ARMED_MARK = _load("armed_mark", keys=2)
@@ -54,7 +53,6 @@ ALL_SCRIPTS: tuple[Script, ...] = (
     CONTEXT_LOAD,
     CONTEXT_STORE,
     TIMERS_DUE,
-    TIMERS_NEXT,
     TIMERS_REMOVE,
     TIMERS_ARM,
     ARMED_MARK,

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 from stores.redis.connection import RedisConnection
 from stores.redis.contexts import Epoch
-from stores.redis.replies import as_int, as_list, as_optional_int, as_text
+from stores.redis.replies import as_int, as_list, as_text
 from stores.redis.scripts import (
     ARMED_MARK,
     ARMED_READ,
     EPOCH_READ,
     TIMERS_ARM,
     TIMERS_DUE,
-    TIMERS_NEXT,
     TIMERS_REMOVE,
 )
 
@@ -63,17 +62,6 @@ class Timers:
         return tuple(
             _timer(as_text(reply[at]), as_int(reply[at + 1]), as_text(reply[at + 2]))
             for at in range(0, len(reply), 3)
-        )
-
-    async def next_due_in_ms(self, partition: int) -> int | None:
-        """Return the milliseconds until the next timer is due (0: now), None where there is none."""
-        return as_optional_int(
-            await self._connection.run(
-                TIMERS_NEXT,
-                self._keys.epoch(partition),
-                self._keys.timers(partition),
-                self._connection.fresh_id(),
-            )
         )
 
     async def remove_if_unchanged(self, partition: int, timer: DueTimer) -> bool:

@@ -185,11 +185,6 @@ class FakeTimers:
         due = [timer for timer in self._redis.shard(partition).timers.values() if timer.due_ms <= now_ms]
         return tuple(sorted(due, key=lambda timer: (timer.due_ms, timer.member))[:limit])
 
-    async def next_due_in_ms(self, partition: int) -> int | None:
-        timers = self._redis.shard(partition).timers.values()
-        earliest = min((timer.due_ms for timer in timers), default=None)
-        return None if earliest is None else max(0, earliest - self._redis.now_ms())
-
     async def remove_if_unchanged(self, partition: int, timer: DueTimer) -> bool:
         timers = self._redis.shard(partition).timers
         found = timers.get((timer.session_id, timer.key))

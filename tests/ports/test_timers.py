@@ -30,16 +30,6 @@ async def test_due_timers_come_in_order_and_up_to_the_limit(redis: RedisSide, se
     assert await redis.one.timers.due(P + 1, 10) == ()
 
 
-async def test_the_time_until_the_next_timer_is_told(redis: RedisSide, session_id: str) -> None:
-    assert await redis.one.timers.next_due_in_ms(P) is None
-    await arm(redis, timer(session_id, now_ms() + HOUR_MS))
-    until = await redis.one.timers.next_due_in_ms(P)
-    assert until is not None
-    assert HOUR_MS - 10_000 < until <= HOUR_MS
-    await arm(redis, timer(session_id, 5, "past"))
-    assert await redis.one.timers.next_due_in_ms(P) == 0
-
-
 async def test_a_fired_timer_is_removed_only_if_its_due_time_is_unchanged(
     redis: RedisSide, session_id: str
 ) -> None:

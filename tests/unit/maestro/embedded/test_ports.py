@@ -4,13 +4,15 @@ import socket
 
 import pytest
 
-from maestro.embedded.ports import HIGHEST, LOOPBACK, LOWEST, is_free, pick_port, pick_ports
+from maestro.embedded.ports import HIGHEST, LOOPBACK, LOWEST, is_free, pick_port
 
 FIRST_OUTGOING_PORT = 32_768
 
 
 def test_ports_are_different_and_below_those_of_outgoing_connections() -> None:
-    ports = pick_ports(200, free=lambda _: True)
+    ports: list[int] = []
+    for _ in range(200):
+        ports.append(pick_port(ports, free=lambda _: True))
     assert len(set(ports)) == 200
     assert all(LOWEST <= port < HIGHEST < FIRST_OUTGOING_PORT for port in ports)
 

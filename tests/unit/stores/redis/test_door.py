@@ -8,7 +8,7 @@ from schemas.errors import ErrorCode, FatalError, TransientError
 from stores.redis.address import address_of
 from stores.redis.keys import Keys
 from stores.redis.opening import check_policy
-from stores.redis.replies import as_bytes, as_int, as_list, as_optional_int, as_text, translate
+from stores.redis.replies import as_bytes, as_int, as_list, as_text, translate
 from stores.redis.scripts import ALL_SCRIPTS
 from stores.redis.settings import RedisSettings
 from stores.redis.wire import ErrorReply
@@ -108,7 +108,7 @@ def test_replies_of_another_shape_are_refused() -> None:
             as_int(reply)
     with pytest.raises(FatalError):
         as_list(b"x")
-    assert (as_list(None), as_optional_int(None), as_int(b"12"), as_text(b"x")) == ([], None, 12, "x")
+    assert (as_list(None), as_int(b"12"), as_text(b"x")) == ([], 12, "x")
 
 
 @pytest.mark.parametrize("info", ["maxmemory_policy:volatile-lru\r\n", "something_else:1\r\n", ""])
