@@ -16,8 +16,7 @@ _VERSION_5 = 0x5000 << 64 | 0x8000 << 48
 
 
 def _derived(*parts: str | int) -> str:
-    # uuid.uuid5 gives the same in four times the time, and a decision makes many ids. SHA-1 is what version 5
-    # names.
+    # uuid.uuid5 gives the same in four times the time, and a decision makes many ids. Version 5 names SHA-1.
     name = "\x1f".join(map(str, parts)).encode()
     digest = sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).digest()
     number = int.from_bytes(digest[:16]) & _FREE_BITS | _VERSION_5

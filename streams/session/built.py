@@ -1,9 +1,8 @@
 """Records of our own making, built without validating them again.
 
 Every value in them comes from a validated record or from our own code, and the tests validate all records of
-generated
-histories. Validating each would cost more than the rest of a decision; pydantic's own `model_construct` costs
-as much.
+generated histories. Validating each would cost more than the rest of a decision; pydantic's own
+`model_construct` costs as much.
 """
 
 from functools import cache

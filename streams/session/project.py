@@ -1,8 +1,7 @@
 """What a decision publishes besides its logs: requests, messages, runs, task and session.
 
 A function of the context after the decision and of its logs alone, because the same records are published
-again
-whenever nobody saw all of them acknowledged.
+again whenever nobody saw all of them acknowledged.
 """
 
 from collections.abc import Iterator
@@ -100,8 +99,7 @@ def _request(after: Context, payload: Payload | None, entry: LogEntry) -> Genera
 
 def _is_earliest(after: Context, payload: Payload | None) -> bool:
     # The session's record must name a moment that is not later than the earliest that the session waits for:
-    # whoever
-    # finds the timers lost arms them from there. Later ones need no new record.
+    # whoever finds the timers lost arms them from there. Later ones need no new record.
     due_ms = getattr(payload, "due_ms", None)
     return after.run is not None and due_ms == after.run.announced_due_ms
 

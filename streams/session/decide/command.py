@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from schemas.fields import JsonInput, Name, Text
 from schemas.lists import Action, CommandKind, StopReason
 from schemas.records import Agent, SessionCommand
-from streams.session.context import Context
 from streams.session.decide.decision import Decision
 from streams.session.decide.user_message import TITLE_CHARS, usable_agent
 from streams.session.payloads import CommandIgnored, SessionConfigured, SessionCreated
@@ -36,7 +35,7 @@ class CommandValues(BaseModel):
     working_directory: Annotated[Text, Field(max_length=MAX_VALUE_BYTES)] | None = None
 
 
-def agent_of_command(_context: Context, command: SessionCommand) -> str | None:
+def agent_of_command(command: SessionCommand) -> str | None:
     """Return the agent that the command names for the session, or None."""
     if command.kind not in {CommandKind.CREATE, CommandKind.CONFIGURE} or not command.payload:
         return None

@@ -21,7 +21,7 @@ def agent_wanted(context: Context, event: Event, rules: Rules) -> str | None:
         case UserMessage() as message:
             return agent_of_message(context, message, rules)
         case SessionCommand() as command:
-            return agent_of_command(context, command)
+            return agent_of_command(command)
         case TimerFired() | Generation() | ToolResult():
             return None
 
@@ -30,9 +30,8 @@ def decide(context: Context, event: Event, agent: Agent | None, rules: Rules) ->
     """Return what `event` makes happen, as drafts of log entries; nothing when there is nothing to do.
 
     `context` is the session's before the event, which was not applied yet; `agent` is the one that
-    `agent_wanted` named,
-    None when it does not exist. Never raises for what a message, a model or a tool says: that becomes a typed
-    outcome.
+    `agent_wanted` named, None when it does not exist. Never raises for what a message, a model or a tool
+    says: that becomes a typed outcome.
     """
     decision = Decision(context, event, rules)
     match event.record:

@@ -15,8 +15,7 @@ def decide_timer(decision: Decision, timer: TimerFired) -> None:
     A timer of something else, or of an earlier due time, is nothing.
 
     The record's own due time is compared, not the broker's time: whoever fires timers has another clock, and
-    a firing
-    that were refused as too early would not come again.
+    a firing that was refused as too early would not come again.
     """
     run = decision.context.run
     step = decision.context.awaits(timer.key)

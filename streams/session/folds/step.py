@@ -117,8 +117,7 @@ def result_ignored(context: Context, payload: ResultIgnored, _entry: LogEntry, _
 def _waiting(context: Context, step: Pending) -> Context:
     run = active(context)
     announced = run.announced_due_ms
-    # The session's record names the earliest moment of the run; only an earlier one has to be announced
-    # again.
+    # The session's record names the earliest moment of the run; only an earlier one has to be announced.
     if announced is None or step.due_ms < announced:
         run = replace(run, announced_due_ms=step.due_ms)
     return replace(context, run=run, pending=(*context.pending, step))
