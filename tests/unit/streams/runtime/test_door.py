@@ -3,15 +3,18 @@
 import asyncio
 import inspect
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import faust
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as FaustConsumer
+from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.runtime.app import _options
+from streams.runtime.app import FaustDoor, _options
 from streams.runtime.connection import ConnectionOptions
 from streams.runtime.consumer import _continued
 from streams.runtime.settings import RuntimeSettings
@@ -124,3 +127,48 @@ async def test_a_cancellation_reaches_a_continued_delivery() -> None:
     await asyncio.wait((task,))
     assert task.cancelled()
     assert seen == ["cancelled"]
+
+
+class QuietHooks:
+    """Hooks that have nothing to do."""
+
+    rebalance_limit_s = 1.0
+
+    def revoking(self) -> None: ...
+
+    async def revoked(self) -> None: ...
+
+    async def assigned(self, places: frozenset[TP], generation: int) -> None: ...
+
+
+async def test_nothing_flows_between_an_assignment_and_the_seek_that_follows_it() -> None:
+    door = FaustDoor(
+        topics=("in",),
+        group="group",
+        static_name=None,
+        settings=RuntimeSettings(),
+        connection=CONNECTION,
+        dispatch=AsyncMock(),
+        hooks=QuietHooks(),
+        fail=Mock(),
+    )
+    app = door._app
+    consumer: Any = app.consumer
+    # As Faust leaves it to a member that was assigned nothing.
+    app.flow_control.resume()
+    consumer.resume_flow()
+    seen: list[tuple[bool, bool]] = []
+
+    async def assigned(_places: object, _generation: int) -> None:
+        seen.append((consumer.flow_active, app.flow_control.is_active()))
+
+    consumer._on_partitions_assigned = assigned
+    await consumer.on_partitions_assigned({TP("in", 0)}, 2)
+    consumer._thread.thread_loop.close()
+    assert seen == [(False, False)]
+
+
+def test_faust_opens_the_flow_after_its_seek() -> None:
+    source = inspect.getsource(Recovery._resume_streams)
+    seek, flow = source.index("consumer.perform_seek()"), source.index("app.flow_control.resume()")
+    assert seek < flow < source.index("consumer.resume_flow()")

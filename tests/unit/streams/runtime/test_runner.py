@@ -342,3 +342,14 @@ async def test_the_drain_waits_for_running_steps_up_to_its_limit(limit_s: float)
     assert 1 in bench.role.cancelled
     assert 2 not in bench.role.started, "what only waits for its turn is left to the next process"
     assert bench.runner.unfinished == 0
+
+
+async def test_a_message_that_comes_again_in_one_generation_does_not_block_its_partition() -> None:
+    bench = Bench()
+    bench.role.has_lanes = False
+    await bench.begin()
+    await bench.send(record(0), record(1), record(0), record(1), record(2))
+    bench.open(0, 1, 2)
+    await until(lambda: bench.acknowledged == [0, 1, 2])
+    assert bench.role.started == [0, 1, 2]
+    assert bench.runner.unfinished == 0
