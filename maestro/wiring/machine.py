@@ -7,9 +7,9 @@ from maestro.wiring.wires import Wires
 from stores.postgres.once_claims import OnceClaims
 from stores.postgres.steps import Steps
 from stores.redis.journal import Journal
+from streams.end_barrier import EndBarrier
 from streams.journal_settings import JournalSettings
 from streams.journaled import StepMachine
-from streams.results_barrier import ResultsBarrier
 
 
 def step_machine(wires: Wires) -> StepMachine:
@@ -18,7 +18,7 @@ def step_machine(wires: Wires) -> StepMachine:
     return StepMachine(
         journal=Journal(wires.redis),
         once_claims=OnceClaims(wires.database),
-        barrier=ResultsBarrier(names=wires.bus.names, ends=wires.ends, barrier=wires.barrier),
+        barrier=EndBarrier(names=wires.bus.names, ends=wires.ends, barrier=wires.barrier),
         erasures=Steps(wires.database),
         publisher=wires.bus.publisher,
         settings=settings,

@@ -90,7 +90,10 @@ class EndOffsets(Protocol):
     """The topics' ends."""
 
     async def end_offsets(self, topics: Collection[str]) -> Mapping[tuple[str, int], int]:
-        """Return the offset that the next message of each partition will get; topics by their full names."""
+        """Return the offset that the next message of each partition will get; topics by their full names.
+
+        A topic that is not there, or has no leader at the moment, is left out. Raises TransientError.
+        """
         ...
 
 

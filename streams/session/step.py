@@ -8,6 +8,7 @@ from schemas.lists import SessionStatus
 from schemas.records import SessionCommand, TaskLogs
 from schemas.topics import RUNS
 from stores.redis.contexts import FeedEntry, Stored, TimerEntry
+from streams.end_barrier import EndBarrier
 from streams.session import feed, outbox
 from streams.session.applied import Applied, applied, run_of
 from streams.session.context import Context, from_bytes, to_bytes
@@ -47,9 +48,7 @@ class SessionStep:
         self._outbox = outbox
         self._agents = agents
         self._runs = runs
-        self._ends = ends
-        self._barrier = barrier
-        self._runs_topic = names.full(RUNS)
+        self._recorded = EndBarrier(names=names, ends=ends, barrier=barrier)
         self._settings = settings
         self._rules = settings.rules()
 
@@ -140,10 +139,7 @@ class SessionStep:
         if known is not Applied.ASK_RECORD or run_id is None:
             return known is Applied.YES
         # Every run that the context has dropped was published before this moment.
-        ends = await self._ends.end_offsets([self._runs_topic])
-        await self._barrier.wait(
-            self._runs_topic, event.partition, ends.get((self._runs_topic, event.partition), 0)
-        )
+        await self._recorded.passed(RUNS, event.partition)
         return await self._runs.is_known(run_id)
 
     async def _store(self, opened: Opened, after: Context, logs: TaskLogs | None, event: Event) -> bool:

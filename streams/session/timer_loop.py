@@ -9,6 +9,7 @@ from schemas.lists import TimerKind
 from schemas.records import TimerFired
 from schemas.topics import SESSIONS, TASK_LOGS
 from stores.redis.timers import DueTimer
+from streams.end_barrier import EndBarrier
 from streams.session.event import time_of
 from streams.session.in_flight import InFlight
 from streams.session.ports import Barrier, EndOffsets, Publisher, RecordedTimers, Timers, TopicNames
@@ -41,10 +42,8 @@ class TimerLoop:
         self._timers = timers
         self._recorded = recorded
         self._publisher = publisher
-        self._ends = ends
-        self._barrier = barrier
         self._in_flight = in_flight
-        self._awaited = (names.full(TASK_LOGS), names.full(SESSIONS))
+        self._written = EndBarrier(names=names, ends=ends, barrier=barrier)
         self._settings = settings
         self._owned: dict[int, asyncio.Task[None]] = {}
 
@@ -89,9 +88,8 @@ class TimerLoop:
             return True
         epoch = (await self._timers.epoch(partition)).id
         await self._drained(partition)
-        ends = await self._ends.end_offsets(self._awaited)
-        for topic in self._awaited:
-            await self._barrier.wait(topic, partition, ends.get((topic, partition), 0))
+        for topic in (TASK_LOGS, SESSIONS):
+            await self._written.passed(topic, partition)
         after: str | None = None
         while True:
             page = await self._recorded.of_partition(partition, after=after, limit=_PAGE_SESSIONS)

@@ -38,6 +38,7 @@ class FakeTopics:
         self.codec = shared_codec()
         self._clock_ms = clock_ms
         self.order: list[Record] = []
+        self.without_leader: set[str] = set()
         self._kept: defaultdict[tuple[str, int], list[Kept]] = defaultdict(list)
 
     def append(
@@ -85,7 +86,7 @@ class FakePublisher:
 
 
 class FakeEnds:
-    """End offsets of topics in memory."""
+    """End offsets of topics in memory; those in `without_leader` are left out, as Kafka does."""
 
     def __init__(self, topics: FakeTopics) -> None:
         self._topics = topics
@@ -94,5 +95,6 @@ class FakeEnds:
         return {
             (topic, partition): len(self._topics.read(topic, partition))
             for topic in topics
+            if topic not in self._topics.without_leader
             for partition in range(self._topics.partitions)
         }

@@ -1,7 +1,12 @@
 """A conversation from message to answer through the real role and step, on fakes of all around them."""
 
+import pytest
+
+from schemas.errors import TransientError
 from schemas.lists import Action, RunStatus
 from schemas.records import ConversationMessage, GenerationRequest, Run, Session, TaskLogs, ToolCall
+from schemas.topics import RUNS, USER_MESSAGES
+from streams.session.context import RECENT_RUNS
 from tests.unit.streams.session_shell.world import World, uuid
 
 
@@ -71,3 +76,20 @@ async def test_a_decisions_logs_are_published_before_anything_else_of_it() -> No
     assert all(published[record.sequence] < place for place, record in outputs)
     states = [(place, one) for place, one in enumerate(order) if isinstance(one, Run | Session)]
     assert all(published[one.version] < place for place, one in states)
+
+
+async def test_a_message_whose_run_was_forgotten_waits_until_kafka_says_where_the_runs_end() -> None:
+    world = World()
+    for number in range(RECENT_RUNS + 2):
+        world.say("chat", f"message {number}")
+        await world.settle()
+    first = next(world.topics.of(USER_MESSAGES)).message
+    world.topics.without_leader.add(world.topics.names.full(RUNS))
+    process = world.process()
+    with pytest.raises(TransientError, match="runs"):
+        await process.role.step(first)
+    world.topics.without_leader.clear()
+    logs = list(world.record.logs[uuid("chat")])
+    await process.role.step(first)
+    assert world.record.logs[uuid("chat")] == logs
+    world.check("chat")

@@ -8,7 +8,7 @@ from schemas.errors import FatalError, TransientError
 from schemas.lists import RunStatus, StopReason
 from schemas.partition import partition_of
 from schemas.records import Run, TimerFired
-from schemas.topics import TIMERS, USER_MESSAGES
+from schemas.topics import SESSIONS, TASK_LOGS, TIMERS, USER_MESSAGES
 from stores.redis.timers import DueTimer
 from tests.fakes.redis_stores import FakeTimers
 from tests.unit.streams.session_shell.process import Process, flush, kill
@@ -195,3 +195,14 @@ async def test_a_record_that_is_away_is_said_and_nothing_is_marked() -> None:
         async with asyncio.timeout(30):
             await process.timer_loop.arm(home(world))
     assert not await armed(world)
+
+
+async def test_without_a_leader_nobody_knows_what_is_missing_and_nothing_is_marked() -> None:
+    for spec in (TASK_LOGS, SESSIONS):
+        world = World()
+        process = await asked(world)
+        world.redis.flush()
+        world.topics.without_leader.add(world.topics.names.full(spec))
+        with pytest.raises(TransientError, match=spec.name):
+            await process.timer_loop.arm(home(world))
+        assert not await armed(world)

@@ -1,4 +1,4 @@
-"""The barrier of a result topic: to the end that the topic has now, and no further."""
+"""The barrier at a topic's end: to the end that the topic has now, and no further."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pytest
 from bus.names import TopicNames
 from schemas.errors import TransientError
 from schemas.topics import GENERATIONS, TOOL_RESULTS
-from streams.results_barrier import ResultsBarrier
+from streams.end_barrier import EndBarrier
 
 
 @dataclass
@@ -36,8 +36,8 @@ class FakeBarrier:
             raise self.error
 
 
-def of(ends: FakeEnds, barrier: FakeBarrier) -> ResultsBarrier:
-    return ResultsBarrier(names=TopicNames("test."), ends=ends, barrier=barrier)
+def of(ends: FakeEnds, barrier: FakeBarrier) -> EndBarrier:
+    return EndBarrier(names=TopicNames("test."), ends=ends, barrier=barrier)
 
 
 async def test_the_record_must_hold_what_the_partition_holds_now() -> None:

@@ -1,4 +1,4 @@
-"""The barrier of a result topic: the record holds every result that was published before now."""
+"""The barrier at a topic's end: the record holds everything that was published there before now."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Names(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultsBarrier:
-    """Waits for the sink to pass the end that a result topic has now."""
+class EndBarrier:
+    """Waits for the sink to pass the end that a topic has now."""
 
     names: Names
     ends: EndOffsets
