@@ -55,7 +55,8 @@ class KafkaSettings(BaseSettings):
     session_timeout_ms: int = Field(
         default=10_000,
         ge=1_000,
-        description="Milliseconds without a heartbeat until a consumer counts as dead.",
+        description="Milliseconds without a heartbeat until a sink counts as dead; workers have"
+        " MAESTRO_RUNTIME_SESSION_TIMEOUT_S.",
     )
 
     @model_validator(mode="after")

@@ -46,5 +46,7 @@ class RedisSettings(BaseSettings):
         default=86_400, ge=60, description="Seconds that an attempt without a result is remembered."
     )
     feed_max_entries: int = Field(
-        default=2_000, ge=10, description="Entries that the live feed of one session keeps, about."
+        default=2_000,
+        ge=10,
+        description="Entries of a session's live feed when a stage is added, about; older ones go.",
     )

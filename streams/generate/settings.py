@@ -18,5 +18,7 @@ class GenerateSettings(BaseSettings):
         default=3600, ge=1, description="Seconds that the live feed of a session is kept."
     )
     feed_max_entries: int = Field(
-        default=5000, ge=10, description="Most entries of a session's live feed; older ones go."
+        default=5000,
+        ge=10,
+        description="Most entries of a session's live feed when words are added; older ones go.",
     )
