@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -221,6 +222,8 @@ async def main(argv: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--native", action="store_true", help="show what Faust's own concurrency loses")
     options = parser.parse_args(argv)
+    # While the broker is away the client complains a hundred times a second.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="maestro-chaos-"))
     failed = 0
     async with kafka_only(folder / "data") as stack:
