@@ -99,6 +99,8 @@ def _configure(decision: Decision, command: SessionCommand, agent: Agent | None)
     usable = usable_agent(agent, user_id=command.user_id, session_id=decision.context.session_id)
     if values.agent_id is not None and usable is None:
         problem = f"agent {values.agent_id} does not exist, is not active or is not theirs"
+    elif values.repo_url is not None:
+        problem = "repo_url is set when the session is created, and never again"
     if problem is not None:
         _ignore(decision, command, problem)
         return

@@ -210,6 +210,17 @@ def test_an_archived_session_takes_no_messages() -> None:
     assert session.context.run is not None
 
 
+def test_the_repository_of_a_session_does_not_change_and_the_log_says_so() -> None:
+    session = Simulated()
+    session.command(CommandKind.CREATE, payload='{"repo_url":"https://example.org/one.git"}')
+    session.command(CommandKind.CONFIGURE, payload='{"title":"Two","repo_url":"https://example.org/two.git"}')
+    assert actions(session.decisions[-1]) == ["command_ignored"]
+    assert "repo_url" in session.decisions[-1].entries[0].payload
+    session.command(CommandKind.CONFIGURE, payload='{"title":"Two"}')
+    assert actions(session.decisions[-1]) == ["session_configured"]
+    assert session.context.repo_url == "https://example.org/one.git"
+
+
 def test_old_exchanges_become_lines_of_the_summary() -> None:
     session = Simulated()
     for number in range(8):
