@@ -69,10 +69,11 @@ class Codec:
     """Encodes and decodes the records of all topics. Schemas are parsed once, here.
 
     Every committed version can be read under its built-in id. With `registered` schemas those of a registry
-    can be read too, and the current ones are written under the registry's ids.
+    can be read too, and the current ones are written under the registry's ids; topics that the registry does
+    not know keep their built-in ids.
 
     Raises:
-        FatalError: a registry is given that does not hold the current schema of some topic.
+        FatalError: the registry has schemas of a topic, and its current one is not among them.
 
     """
 

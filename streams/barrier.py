@@ -43,7 +43,7 @@ class Barrier:
 
     @property
     def trouble(self) -> str | None:
-        """What keeps those who wait from being served; for the readiness of the process."""
+        """What keeps those who wait from being served; None when nobody waits or nothing does."""
         return self._trouble if self._waiters else None
 
     async def wait(self, topic: str, partition: int, offset_end: int) -> None:

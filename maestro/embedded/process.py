@@ -134,9 +134,6 @@ class ChildProcess:
         """Return the end of its log."""
         return read_tail(self.spec.log, size)
 
-    def _failed(self, reason: str) -> PartFailedError:
-        return PartFailedError(self.spec.name, reason, self.log_tail())
-
 
 def read_tail(path: Path, size: int) -> str:
     """Return about the last `size` bytes of a text file, empty when there is none."""
