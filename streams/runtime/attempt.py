@@ -2,7 +2,7 @@
 
 import logging
 
-from schemas.errors import FatalError, TransientError
+from schemas.errors import FatalError, PoisonError, TransientError
 from streams.runtime.record import Record
 from streams.runtime.role import Role
 from streams.runtime.ticket import Outcome
@@ -28,7 +28,9 @@ async def attempt(role: Role, record: Record) -> Outcome:
 
 
 async def _bury(role: Role, record: Record, error: Exception) -> Outcome:
-    _log.warning("step on %s failed for good", _name(record), exc_info=error)
+    # A bad message needs a sentence; a stack is for what nobody foresaw.
+    stack = None if isinstance(error, PoisonError) else error
+    _log.warning("step on %s failed for good: %s", _name(record), error, exc_info=stack)
     try:
         await role.on_poison(record, error)
     except FatalError:

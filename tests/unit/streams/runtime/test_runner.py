@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 
 import pytest
 
-from schemas.errors import FatalError, TransientError
+from schemas.errors import FatalError, PoisonError, TransientError
 from streams.runtime.acker import Place
 from streams.runtime.parking import parked
 from streams.runtime.record import Record
@@ -179,6 +179,21 @@ async def test_poison_is_buried_and_acknowledged() -> None:
     await until(lambda: bench.acknowledged == [0])
     assert bench.role.buried == [0]
     assert bench.failures == []
+
+
+async def test_a_bad_message_is_told_in_a_sentence_and_a_bug_with_its_stack(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.role.errors[0] = [PoisonError("no JSON")]
+    bench.role.errors[1] = [ValueError("a bug")]
+    await bench.begin()
+    bench.open(0, 1)
+    await bench.send(record(0), record(1))
+    await until(lambda: sorted(bench.acknowledged) == [0, 1])
+    has_stack = {entry.getMessage(): bool(entry.exc_info) for entry in caplog.records}
+    assert [has for text, has in has_stack.items() if "no JSON" in text] == [False]
+    assert [has for text, has in has_stack.items() if "a bug" in text] == [True]
 
 
 async def test_a_fatal_error_ends_the_process_and_acknowledges_nothing() -> None:
