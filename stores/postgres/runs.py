@@ -18,9 +18,13 @@ class Runs:
         row = await self._database.fetch_one(self._sql["run"], run_id)
         return None if row is None else record_of(Run, row)
 
-    async def is_known(self, run_id: str) -> bool:
-        """Return whether the run was ever recorded. Behind the barrier of `runs` this is the truth."""
-        row = await self._database.fetch_one(self._sql["is_known"], run_id)
+    async def is_known(self, session_id: str, run_id: str) -> bool:
+        """Return whether the accepted log of the session took the run's message, or rejected it.
+
+        Behind the barrier of `task-logs` this is the truth. A row of `runs` is none: a process that was
+        overtaken may have published it for a decision that does not count.
+        """
+        row = await self._database.fetch_one(self._sql["is_known"], session_id, run_id)
         return row is not None and bool(row["is_known"])
 
     async def of_session(self, session_id: str) -> list[Run]:

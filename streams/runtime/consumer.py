@@ -74,9 +74,9 @@ class Consumer(driver.Consumer):
     async def on_partitions_assigned(self, assigned: Any, generation_id: int = 0) -> None:
         """Prepare the runner before Faust lets messages flow.
 
-        A member that owned nothing before was never stopped by Faust: what it fetched until Faust seeks to the
-        committed offsets would come twice, or be cleared from the queue and never come again. So the flow is
-        stopped here; Faust lets it go on after its seek, as after any other rebalance.
+        A member that owned nothing before was never stopped by Faust: what it fetches until Faust seeks to
+        the committed offsets would come twice, or be cleared from the queue and never come again. So the flow
+        is stopped here; Faust lets it go on after its seek, as after any other rebalance.
         """
         self.stop_flow()
         self.app.flow_control.suspend()

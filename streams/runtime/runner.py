@@ -130,7 +130,7 @@ class Runner(Generic[MessageT]):
     def _take(self, record: Record, message: MessageT) -> None:
         place = (record.topic, record.partition)
         if self._acker.is_taken(place, record.offset):
-            # The client went back within one generation. Taken twice, the first would never count as finished.
+            # The client went back within one generation. Taken twice, the first would never be finished.
             return
         self._acker.take(place, record.offset, (record, message))
         if self._finished.forget(place, record.offset, record.timestamp_ms):

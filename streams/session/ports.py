@@ -244,8 +244,8 @@ class SessionLogs(Protocol):
 class Runs(Protocol):
     """The record of runs."""
 
-    async def is_known(self, run_id: str) -> bool:
-        """Return whether the run was ever recorded."""
+    async def is_known(self, session_id: str, run_id: str) -> bool:
+        """Return whether the accepted log of the session took the run's message, or rejected it."""
         ...
 
 

@@ -6,7 +6,7 @@ Load (or rebuild) → what the last decision owes → applied before? → decide
 from schemas.errors import PoisonError, TransientError
 from schemas.lists import SessionStatus
 from schemas.records import SessionCommand, TaskLogs
-from schemas.topics import RUNS
+from schemas.topics import TASK_LOGS
 from stores.redis.contexts import FeedEntry, Stored, TimerEntry
 from streams.end_barrier import EndBarrier
 from streams.session import feed, outbox
@@ -138,9 +138,9 @@ class SessionStep:
         run_id = run_of(event)
         if known is not Applied.ASK_RECORD or run_id is None:
             return known is Applied.YES
-        # Every run that the context has dropped was published before this moment.
-        await self._recorded.passed(RUNS, event.partition)
-        return await self._runs.is_known(run_id)
+        # Every decision about a run that the context has dropped was published before this moment.
+        await self._recorded.passed(TASK_LOGS, event.partition)
+        return await self._runs.is_known(event.session_id, run_id)
 
     async def _store(self, opened: Opened, after: Context, logs: TaskLogs | None, event: Event) -> bool:
         # What was rebuilt has lost its timers: all of them are set.

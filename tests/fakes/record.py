@@ -7,6 +7,7 @@ from itertools import pairwise
 import orjson
 
 from schemas.errors import TransientError
+from schemas.lists import Action
 from schemas.records import Record, Run, Session, Task, TaskLogs
 from schemas.topics import BY_RECORD, TASK_LOGS
 from stores.postgres.session_logs import Head, StoredLog
@@ -96,9 +97,10 @@ class FakeRecord:
             if row.sequence > after and (upto is None or row.sequence <= upto)
         ]
 
-    async def is_known(self, run_id: str) -> bool:
+    async def is_known(self, session_id: str, run_id: str) -> bool:
         self._answer()
-        return (Run, run_id) in self.rows
+        taken = (Action.MESSAGE_RECEIVED, Action.MESSAGE_REJECTED)
+        return any(row.run_id == run_id and row.action in taken for row in self.logs[session_id])
 
     async def of_partition(
         self, partition: int, *, after: str | None = None, limit: int = 1000

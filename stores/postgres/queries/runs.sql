@@ -3,8 +3,11 @@
 select * from runs where id = $1;
 
 -- name: is_known
--- Whether a run has ever been recorded.
-select exists (select from runs where id = $1) as is_known;
+-- Whether the accepted log of a session took a run's message, or rejected it.
+select exists (
+    select from task_logs
+    where session_id = $1 and run_id = $2 and action in ('message_received', 'message_rejected')
+) as is_known;
 
 -- name: of_session
 -- All runs of a session, oldest first.

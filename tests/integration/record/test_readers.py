@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from schemas.ids import new_id
-from schemas.lists import RunStatus
+from schemas.lists import Action, RunStatus
 from sinks.postgres.store import PostgresStore
 from stores.postgres.audit import Audit, get_task_audit_trail
 from stores.postgres.costs import SessionCost, calculate_session_cost
@@ -65,13 +65,32 @@ async def test_recorded_steps_come_back_as_they_were(
     assert await steps.tool_result("unknown") is None
 
 
-async def test_a_run_is_known_once_it_was_recorded(
+async def test_a_run_is_known_once_the_log_took_its_message(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     runs = Runs(database)
-    assert not await runs.is_known(made.run_id)
+    ignored, logs = made.logs(1), made.logs(2)
+    entries = [
+        (ignored, Action.COMMAND_IGNORED),
+        (logs, Action.MESSAGE_RECEIVED),
+    ]
+    [first, second] = [
+        one.model_copy(
+            update={"entries": (one.entries[0].model_copy(update={"action": action, "run_id": made.run_id}),)}
+        )
+        for one, action in entries
+    ]
+    await write_all(store, first)
+    assert not await runs.is_known(made.session_id, made.run_id)
+    await write_all(store, second)
+    assert await runs.is_known(made.session_id, made.run_id)
+    assert not await runs.is_known(str(uuid4()), made.run_id)
+
+
+async def test_a_run_stands_as_it_was_recorded(store: PostgresStore, database: Database, made: Made) -> None:
+    runs = Runs(database)
     await write_all(store, made.run(RunStatus.QUEUED))
-    assert await runs.is_known(made.run_id)
+    assert not await runs.is_known(made.session_id, made.run_id)
     assert await runs.get(made.run_id) == made.run(RunStatus.QUEUED)
     assert await runs.of_session(made.session_id) == [made.run(RunStatus.QUEUED)]
 

@@ -1,5 +1,7 @@
 """The record takes each message once, in order, from its owner only; what it cannot hold is set apart."""
 
+import asyncio
+
 import pytest
 
 from schemas import topics
@@ -39,7 +41,7 @@ async def test_one_partition_that_was_moved_stops_the_whole_batch(
     partition = Partition(topics.RUNS, number=4).append(made.run())
     with pytest.raises(OvertakenError):
         await partition.write(store)
-    assert not await Runs(database).is_known(made.run_id)
+    assert await Runs(database).get(made.run_id) is None
 
 
 async def test_repeats_are_dropped_and_the_first_of_an_immutable_record_stays(
@@ -197,3 +199,10 @@ async def test_weeks_are_made_ahead_and_once(store: PostgresStore, database: Dat
     await PostgresStore(database, weeks_ahead=2).keep_up()
     rows = await database.fetch("select from pg_inherits where inhparent = 'task_logs'::regclass")
     assert len(rows) == 3
+
+
+async def test_sinks_that_start_at_once_make_each_week_once(database: Database) -> None:
+    sinks = [PostgresStore(database, weeks_ahead=20) for _ in range(4)]
+    await asyncio.gather(*(sink.keep_up() for sink in sinks))
+    rows = await database.fetch("select from pg_inherits where inhparent = 'task_logs'::regclass")
+    assert len(rows) == 21

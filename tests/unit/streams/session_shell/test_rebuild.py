@@ -2,7 +2,10 @@
 
 import asyncio
 
-from schemas.records import GenerationRequest, TaskLogs, ToolCall
+import pytest
+
+from schemas.partition import partition_of
+from schemas.records import GenerationRequest, Run, TaskLogs, ToolCall
 from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS, USER_MESSAGES
 from stores.redis.contexts import Stored
 from streams.session.context import RECENT_RUNS
@@ -166,3 +169,34 @@ async def test_a_message_whose_run_the_context_has_dropped_is_looked_up_in_the_r
     await world.settle()
     world.check("chat")
     assert world.context("chat").sequence > before
+
+
+async def test_a_run_that_only_a_void_decision_recorded_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    for number in range(RECENT_RUNS + 2):
+        world.say("chat", f"message {number}")
+        await world.settle()
+    # The filter of forgotten runs may say "perhaps" of any run.
+    monkeypatch.setattr("streams.session.applied.may_have", lambda _forgotten, _run_id: True)
+    world.say("chat", "lost")
+    [lost] = world.inputs()
+    frozen = world.process()
+    shard = world.redis.shard(partition_of(uuid("chat"), world.topics.partitions))
+    before = world.context("chat").sequence
+    task = frozen.start(lost)
+    async with asyncio.timeout(10):
+        while shard.contexts[uuid("chat")].stored.version == before:  # noqa: ASYNC110 - a fake has no event
+            await asyncio.sleep(0)
+    frozen.freeze()
+    world.redis.flush()
+    world.say("chat", "another")
+    other = await world.deliver(world.process(), world.inputs()[-1])
+    world.zombies.append((frozen, task))
+    await world.wake_zombies()
+    world.record.catch_up_all()
+    assert world.record.void == 1
+    await world.deliver(other, lost)
+    world.work()
+    await world.settle()
+    [run] = [row for row in world.record.rows.values() if isinstance(row, Run) and row.input == "lost"]
+    assert run.id in {row.run_id for row in world.record.logs[uuid("chat")]}

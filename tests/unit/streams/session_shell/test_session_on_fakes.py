@@ -5,7 +5,7 @@ import pytest
 from schemas.errors import TransientError
 from schemas.lists import Action, RunStatus
 from schemas.records import ConversationMessage, GenerationRequest, Run, Session, TaskLogs, ToolCall
-from schemas.topics import RUNS, USER_MESSAGES
+from schemas.topics import TASK_LOGS, USER_MESSAGES
 from streams.session.context import RECENT_RUNS
 from tests.unit.streams.session_shell.world import World, uuid
 
@@ -78,15 +78,15 @@ async def test_a_decisions_logs_are_published_before_anything_else_of_it() -> No
     assert all(published[one.version] < place for place, one in states)
 
 
-async def test_a_message_whose_run_was_forgotten_waits_until_kafka_says_where_the_runs_end() -> None:
+async def test_a_message_whose_run_was_forgotten_waits_until_kafka_says_where_the_logs_end() -> None:
     world = World()
     for number in range(RECENT_RUNS + 2):
         world.say("chat", f"message {number}")
         await world.settle()
     first = next(world.topics.of(USER_MESSAGES)).message
-    world.topics.without_leader.add(world.topics.names.full(RUNS))
+    world.topics.without_leader.add(world.topics.names.full(TASK_LOGS))
     process = world.process()
-    with pytest.raises(TransientError, match="runs"):
+    with pytest.raises(TransientError, match="task-logs"):
         await process.role.step(first)
     world.topics.without_leader.clear()
     logs = list(world.record.logs[uuid("chat")])
