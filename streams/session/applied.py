@@ -15,7 +15,7 @@ class Applied(StrEnum):
     YES = "yes"
     NO = "no"
     ASK_RECORD = "ask_record"
-    """A message whose run the context may have forgotten: the record of runs decides (behind its barrier)."""
+    """A message whose run the context may have forgotten: the accepted log decides (behind its barrier)."""
 
 
 def applied(context: Context, event: Event) -> Applied:
