@@ -44,12 +44,7 @@ begin
     if to_regclass(name) is not null then
         return false;
     end if;
-    begin
-        execute format('create table %I (like task_logs including defaults including constraints)', name);
-    exception when duplicate_table then
-        -- Another sink was first: what this connection remembers of names may be older than the lock.
-        return false;
-    end;
+    execute format('create table %I (like task_logs including defaults including constraints)', name);
     execute format(
         'alter table task_logs attach partition %I for values from (%L) to (%L)',
         name, monday::text || ' 00:00:00+00', (monday + 7)::text || ' 00:00:00+00'
