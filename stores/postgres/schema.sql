@@ -421,15 +421,15 @@ begin
         return false;
     end if;
     perform pg_advisory_xact_lock(hashtext('make_task_logs_week'));
-    if to_regclass(name) is not null then
+    -- Not to_regclass: it would repeat from its cache that the table is missing, because waiting for an
+    -- advisory lock does not refresh caches. Reading the catalogue does.
+    if exists (
+        select from pg_class as week join pg_class as parent using (relnamespace)
+        where parent.oid = 'task_logs'::regclass and week.relname = name
+    ) then
         return false;
     end if;
-    begin
-        execute format('create table %I (like task_logs including defaults including constraints)', name);
-    exception when duplicate_table then
-        -- Another sink was first: what this connection remembers of names may be older than the lock.
-        return false;
-    end;
+    execute format('create table %I (like task_logs including defaults including constraints)', name);
     execute format(
         'alter table task_logs attach partition %I for values from (%L) to (%L)',
         name, monday::text || ' 00:00:00+00', (monday + 7)::text || ' 00:00:00+00'
