@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
 
 from bus.reader import Start, TopicReader
 from schemas.errors import PoisonError
@@ -55,6 +56,17 @@ class Runs:
                 if known is None or (known.term, known.version) < (run.term, run.version):
                     self.ended[run.id] = run
                     self.by_message[run.message_id] = run
+
+
+@asynccontextmanager
+async def reading_runs(fleet: Fleet) -> AsyncGenerator[Runs]:
+    """Read the runs of a fleet until the context closes."""
+    runs = Runs(fleet)
+    await runs.start()
+    try:
+        yield runs
+    finally:
+        await runs.stop()
 
 
 async def sink_is_level(fleet: Fleet, *, within_s: float) -> None:

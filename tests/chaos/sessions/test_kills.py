@@ -12,7 +12,7 @@ from schemas.lists import RunStatus
 from schemas.records import UserMessage
 from tests.fleet import SCRIPTS
 from tests.fleet.fleet import ROLES, Fleet, running_fleet
-from tests.fleet.runs import Runs, sink_is_level
+from tests.fleet.runs import reading_runs, sink_is_level
 from tests.fleet.verdict import Expected, broken_promises
 
 SESSIONS = 300
@@ -44,10 +44,11 @@ async def _ask(fleet: Fleet, sessions: list[str]) -> list[str]:
 @pytest.mark.timeout(420)
 async def test_a_kill_of_each_role_loses_and_repeats_nothing(stack: EmbeddedStack, tmp_path: Path) -> None:
     env = {"MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(SCRIPTS)}
-    async with running_fleet(stack, tmp_path, workers=2, extra_env=env) as fleet:
+    async with (
+        running_fleet(stack, tmp_path, workers=2, extra_env=env) as fleet,
+        reading_runs(fleet) as runs,
+    ):
         await fleet.apply(_AGENT)
-        runs = Runs(fleet)
-        await runs.start()
         sessions = [str(uuid.uuid4()) for _ in range(SESSIONS)]
         messages = await _ask(fleet, sessions)
         for number, role in enumerate(ROLES, 1):
@@ -60,4 +61,3 @@ async def test_a_kill_of_each_role_loses_and_repeats_nothing(stack: EmbeddedStac
         assert {name for name, count in restarts.items() if count} == {f"{role}-1" for role in ROLES}
         assert {run.status for run in runs.by_message.values()} == {RunStatus.COMPLETED}
         assert await broken_promises(fleet, sessions, _PER_SESSION) == []
-        await runs.stop()
