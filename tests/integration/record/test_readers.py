@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from schemas.ids import new_id
 from schemas.lists import Action, RunStatus
+from schemas.records import TaskLogs
 from sinks.postgres.store import PostgresStore
 from stores.postgres.audit import Audit, get_task_audit_trail
 from stores.postgres.costs import SessionCost, calculate_session_cost
@@ -65,26 +66,30 @@ async def test_recorded_steps_come_back_as_they_were(
     assert await steps.tool_result("unknown") is None
 
 
-async def test_a_run_is_known_once_the_log_took_its_message(
-    store: PostgresStore, database: Database, made: Made
-) -> None:
-    runs = Runs(database)
-    ignored, logs = made.logs(1), made.logs(2)
-    entries = [
-        (ignored, Action.COMMAND_IGNORED),
-        (logs, Action.MESSAGE_RECEIVED),
-    ]
-    [first, second] = [
+def _about_run(made: Made, *actions: Action) -> list[TaskLogs]:
+    """One decision per action, each about the run."""
+    decisions = [made.logs(number) for number in range(1, len(actions) + 1)]
+    return [
         one.model_copy(
             update={"entries": (one.entries[0].model_copy(update={"action": action, "run_id": made.run_id}),)}
         )
-        for one, action in entries
+        for one, action in zip(decisions, actions, strict=True)
     ]
-    await write_all(store, first)
-    assert not await runs.is_known(made.session_id, made.run_id)
-    await write_all(store, second)
-    assert await runs.is_known(made.session_id, made.run_id)
-    assert not await runs.is_known(str(uuid4()), made.run_id)
+
+
+async def test_a_run_is_known_once_the_log_took_its_message(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    await write_all(store, *_about_run(made, Action.COMMAND_IGNORED, Action.MESSAGE_RECEIVED))
+    assert await Runs(database).is_known(made.session_id, made.run_id)
+    assert not await Runs(database).is_known(str(uuid4()), made.run_id)
+
+
+async def test_a_command_about_a_run_does_not_make_it_known(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    await write_all(store, *_about_run(made, Action.COMMAND_IGNORED))
+    assert not await Runs(database).is_known(made.session_id, made.run_id)
 
 
 async def test_a_run_stands_as_it_was_recorded(store: PostgresStore, database: Database, made: Made) -> None:
