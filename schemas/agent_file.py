@@ -1,5 +1,6 @@
 """An agent's configuration, and the YAML file that people write it in."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -30,17 +31,33 @@ class Reflection(StrEnum):
     FINAL = "final"
 
 
+class Approval(StrEnum):
+    """Whether a person is asked before a tool starts."""
+
+    NEVER = "never"
+    ALWAYS = "always"
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Limits(_Part):
-    """Budgets of one run. Null means no limit of that kind."""
+    """Budgets of one run: model calls, tokens, US dollars, seconds. Null means no limit of that kind."""
 
     generations: Annotated[int, Field(ge=1)] | None = 16
     tokens: Annotated[int, Field(ge=1)] | None = None
     cost: Annotated[float, Field(gt=0)] | None = None
     seconds: Annotated[int, Field(ge=1)] | None = 900
+
+
+class SessionLimits(_Part):
+    """Budgets of a session over all its runs; null means none. `seconds` are those that runs took."""
+
+    generations: Annotated[int, Field(ge=1)] | None = None
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    cost: Annotated[float, Field(gt=0)] | None = None
+    seconds: Annotated[int, Field(ge=1)] | None = None
 
 
 class AgentConfiguration(_Part):
@@ -59,6 +76,13 @@ class AgentConfiguration(_Part):
     generation_deadline_s: Annotated[int, Field(ge=1)] = 300
     tool_deadline_s: Annotated[int, Field(ge=1)] = 300
     limits: Limits = Limits()
+    session_limits: SessionLimits = SessionLimits()
+    last_answer: bool = False
+    """When a budget is used up: whether the model is asked once more, without tools."""
+    approvals: Mapping[Name, Approval] = Field(default_factory=dict)
+    """Tools that need a person's word before they start."""
+    approval_limit_s: Annotated[int, Field(ge=1)] = 86_400
+    """How long a person is waited for; then the call counts as denied."""
 
 
 class AgentFile(AgentConfiguration):

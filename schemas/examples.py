@@ -131,6 +131,7 @@ TOOL_CALL = records.ToolCall(
     created_at=BORN,
     born_at=BORN,
     deadline_at=DEADLINE,
+    approved_by="alice",
     term=17,
     sequence=7,
 )

@@ -165,6 +165,9 @@ class ToolCall(Record):
     created_at: Timestamp = Field(description="When the call was decided.")
     born_at: Timestamp = Field(description="As created_at; a repetition keeps it.")
     deadline_at: Timestamp = Field(description="When the session stops waiting.")
+    approved_by: Name | None = Field(
+        default=None, description="Who approved the call; null when nobody was asked."
+    )
     term: int = Field(ge=0, description="Term of the log entry that asked.")
     sequence: int = Field(ge=0, description="Sequence of the log entry that asked.")
 

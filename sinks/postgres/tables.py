@@ -58,7 +58,7 @@ TOOL_CALLS = Table(
     columns(
         "id:text task_id:uuid session_id:uuid run_id:uuid generation_id:uuid user_id:text agent_id:text "
         "call_index:integer name:text arguments:json provider_call_id:text created_at:instant "
-        "born_at:instant deadline_at:instant term:bigint sequence:bigint"
+        "born_at:instant deadline_at:instant approved_by:text term:bigint sequence:bigint"
     ),
     Rule.GREATEST,
     version=("term", "sequence"),

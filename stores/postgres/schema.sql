@@ -237,6 +237,7 @@ create table tool_calls (
     deadline_at timestamp with time zone not null,
     term bigint not null,
     sequence bigint not null,
+    approved_by text,
     PRIMARY KEY (id)
 );
 
@@ -363,7 +364,8 @@ create view accepted_tool_calls as
     born_at,
     deadline_at,
     term,
-    sequence
+    sequence,
+    approved_by
    FROM tool_calls c
   WHERE (EXISTS ( SELECT
            FROM task_logs l
