@@ -5,13 +5,44 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.errors import ErrorCode, MaestroError
+from schemas.lists import Purpose
 
 OnDelta = Callable[[str], None]
 """Takes the next piece of the answer's text as it arrives. Must be quick and must not raise."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call: cached ones are part of the prompt, reasoning ones part of the completion."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    """Prompt tokens that the provider put into its cache: some charge more for them."""
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Return both together."""
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
 class ModelError(MaestroError):
-    """A model call without a usable answer. `is_retryable`: the same call may succeed later."""
+    """A model call without a usable answer. `is_retryable`: the same call may succeed later.
+
+    `usage` and `cost`: what the call is known to have used all the same; the cost is None when unknown.
+    """
 
     code = ErrorCode.MODEL_ERROR
 
@@ -22,10 +53,14 @@ class ModelError(MaestroError):
         code: ErrorCode | None = None,
         is_retryable: bool = False,
         retry_after_s: float | None = None,
+        usage: Usage | None = None,
+        cost: float | None = None,
     ) -> None:
         super().__init__(message, code=code)
         self.is_retryable = is_retryable
         self.retry_after_s = retry_after_s
+        self.usage = usage or Usage()
+        self.cost = cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +82,10 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletionRequest:
-    """One call. `messages` are chat messages in OpenAI's shape; `id` is sent as idempotency key."""
+    """One call. `messages` are chat messages in OpenAI's shape; `id` is sent as idempotency key.
+
+    `fallback_models` are asked in order where the model fails; a model that is asked once ignores them.
+    """
 
     id: str
     model: str
@@ -55,6 +93,8 @@ class CompletionRequest:
     tools: tuple[ToolSpec, ...] = ()
     parameters: Parameters = field(default_factory=Parameters)
     timeout_s: float = 120.0
+    purpose: Purpose = Purpose.ACT
+    fallback_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +104,6 @@ class AskedCall:
     id: str
     name: str
     arguments: Mapping[str, Any] | str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one call: cached ones are part of the prompt, reasoning ones part of the completion."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Prompt and completion together."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +140,27 @@ def checked(completion: Completion) -> Completion:
 
     """
     if completion.finish_reason == "content_filter" and not completion.tool_calls:
-        message = f"{completion.model}: the provider's content filter withheld the answer; ask differently"
-        raise ModelError(message, code=ErrorCode.MODEL_CONTENT_FILTERED)
+        message = "the provider's content filter withheld the answer; ask differently"
+        raise _unusable(completion, message, ErrorCode.MODEL_CONTENT_FILTERED)
     if any(not call.name.strip() for call in completion.tool_calls):
-        message = f"{completion.model} asked for a tool without naming it; try again or choose another model"
-        raise ModelError(message, code=ErrorCode.MODEL_NONSENSE, is_retryable=True)
+        message = "it asked for a tool without naming it; try again or choose another model"
+        raise _unusable(completion, message, ErrorCode.MODEL_NONSENSE, is_retryable=True)
     if not completion.text.strip() and not completion.tool_calls:
         reason = completion.finish_reason or "no reason given"
-        message = (
-            f"{completion.model} answered nothing ({reason}); raise max_output_tokens or choose another model"
-        )
-        raise ModelError(message, code=ErrorCode.MODEL_NONSENSE, is_retryable=True)
+        message = f"it answered nothing ({reason}); raise max_output_tokens or choose another model"
+        # Out of tokens before the first word, it will be so again.
+        is_retryable = completion.finish_reason != "length"
+        raise _unusable(completion, message, ErrorCode.MODEL_NONSENSE, is_retryable=is_retryable)
     return completion
+
+
+def _unusable(
+    completion: Completion, message: str, code: ErrorCode, *, is_retryable: bool = False
+) -> ModelError:
+    return ModelError(
+        f"{completion.model}: {message}",
+        code=code,
+        is_retryable=is_retryable,
+        usage=completion.usage,
+        cost=completion.cost,
+    )

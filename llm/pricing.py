@@ -17,6 +17,7 @@ def cost_of(library: Any, model: str, usage: Usage) -> float | None:
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cache_read_input_tokens=usage.cached_tokens,
+            cache_creation_input_tokens=usage.cache_write_tokens,
         )
     except Exception:  # noqa: BLE001  (the library raises bare exceptions for models that it has no price of)
         return None

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 from llm.completion import ModelError
+from llm.retry_after import retry_after_s
 from schemas.errors import ErrorCode
 
 _MAX_DETAIL_CHARS: Final = 300
@@ -32,6 +34,11 @@ _NONSENSE: Final = _Kind(
 _DOWN: Final = _Kind(
     ErrorCode.MODEL_UNAVAILABLE, "it is down, overloaded or cannot be reached: try later", is_retryable=True
 )
+_QUOTA: Final = _Kind(
+    ErrorCode.MODEL_RATE_LIMITED, "the account's quota is used up: raise it or take another model"
+)
+_NO_QUOTA: Final = re.compile("insufficient_quota|exceeded your current quota|credit balance is too low")
+_FIRST_SERVER_STATUS: Final = 500
 _REFUSED: Final = _Kind(ErrorCode.MODEL_REFUSED_REQUEST, "it refused the request")
 
 _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
@@ -51,7 +58,7 @@ _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
             ErrorCode.MODEL_NOT_FOUND, "there is no such model: check the agent's `model`"
         ),
         "RateLimitError": _Kind(
-            ErrorCode.MODEL_RATE_LIMITED, "too many requests or no quota left: try later", is_retryable=True
+            ErrorCode.MODEL_RATE_LIMITED, "too many requests: try later", is_retryable=True
         ),
         "Timeout": _TIMEOUT,
         "APITimeoutError": _TIMEOUT,
@@ -67,7 +74,9 @@ _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
 
 
 # The library has no class of its own for some refusals.
-_BY_STATUS: Final[Mapping[int, _Kind]] = MappingProxyType({402: _AUTHENTICATION, 403: _AUTHENTICATION})
+_BY_STATUS: Final[Mapping[int, _Kind]] = MappingProxyType(
+    {402: _AUTHENTICATION, 403: _AUTHENTICATION, 408: _TIMEOUT, 425: _DOWN}
+)
 
 
 def translated(error: BaseException, model: str) -> ModelError:
@@ -78,20 +87,27 @@ def translated(error: BaseException, model: str) -> ModelError:
             f"{model} names no provider; write provider/model, for example openai/gpt-4o-mini, or rehearsal"
         )
         return ModelError(message, code=ErrorCode.MODEL_NOT_FOUND)
-    kind = (
-        _NONSENSE
-        if _is_undecodable(error)
-        else next(
-            (kind for name, kind in _BY_CLASS.items() if name in names),
-            _BY_STATUS.get(getattr(error, "status_code", 0), _Kind(ErrorCode.MODEL_ERROR, "the call failed")),
-        )
-    )
+    kind = _kind_of(error, names)
     return ModelError(
         f"{model}: {kind.sentence}. {_detail(error)}",
         code=kind.code,
         is_retryable=kind.is_retryable,
-        retry_after_s=_retry_after_s(error),
+        retry_after_s=_wait_of(error),
     )
+
+
+def _kind_of(error: BaseException, names: set[str]) -> _Kind:
+    if _is_undecodable(error):
+        return _NONSENSE
+    if "RateLimitError" in names and _NO_QUOTA.search(str(error)):
+        return _QUOTA
+    for name, kind in _BY_CLASS.items():
+        if name in names:
+            return kind
+    status: int = getattr(error, "status_code", 0) or 0
+    if status >= _FIRST_SERVER_STATUS:
+        return _DOWN
+    return _BY_STATUS.get(status, _Kind(ErrorCode.MODEL_ERROR, "the call failed"))
 
 
 def _is_undecodable(error: BaseException) -> bool:
@@ -111,15 +127,16 @@ def _detail(error: BaseException) -> str:
     return text if len(text) <= _MAX_DETAIL_CHARS else text[: _MAX_DETAIL_CHARS - 1] + "…"
 
 
-def _retry_after_s(error: BaseException) -> float | None:
+def _wait_of(error: BaseException) -> float | None:
     response = cast("Any", getattr(error, "response", None))
     found: tuple[Any, ...] = (
         getattr(error, "litellm_response_headers", None),
         getattr(response, "headers", None),
     )
     for headers in found:
-        try:
-            return max(0.0, float(headers["retry-after"]))
-        except (KeyError, TypeError, ValueError):
-            continue
+        if headers is not None:
+            plain = {str(name).lower(): str(value) for name, value in dict(headers).items()}
+            wait_s = retry_after_s(plain, datetime.now(UTC))
+            if wait_s is not None:
+                return wait_s
     return None

@@ -23,6 +23,8 @@ class Assembly:
         self._calls: dict[int, dict[str, str]] = {}
         self._finish_reason: str | None = None
         self.usage = Usage()
+        self.has_begun = False
+        """Whether anything of the answer came: text, a tool call, or hidden reasoning."""
 
     def add(self, chunk: Mapping[str, Any]) -> str:
         """Take the next chunk and return the text that it adds.
@@ -38,6 +40,17 @@ class Assembly:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             message = f"{self._model}: a piece of its answer has not the agreed form ({error!r})"
             raise ModelError(message, code=ErrorCode.MODEL_NONSENSE, is_retryable=True) from error
+
+    def end(self, *, is_complete: bool) -> None:
+        """Take note that the stream ended; `is_complete`: the provider said why it stopped.
+
+        Raises:
+            ModelError: it was cut off (model_nonsense).
+
+        """
+        if not is_complete:
+            message = f"{self._model}: its answer was cut off in the middle; try again"
+            raise ModelError(message, code=ErrorCode.MODEL_NONSENSE, is_retryable=True, usage=self.usage)
 
     def completion(self, cost: float | None) -> Completion:
         """Return what has been collected."""
@@ -55,12 +68,14 @@ class Assembly:
             return ""  # only one answer was asked for
         self._finish_reason = choice.get("finish_reason") or self._finish_reason
         delta: Mapping[str, Any] = choice.get("delta") or {}
-        self._add_calls(delta.get("tool_calls") or ())
+        calls: Sequence[Mapping[str, Any]] = delta.get("tool_calls") or ()
+        self._add_calls(calls)
         text = delta.get("content") or ""
         if not isinstance(text, str):
             message = "content is not text"
             raise TypeError(message)
         self._text.append(text)
+        self.has_begun = self.has_begun or bool(text or calls or delta.get("reasoning_content"))
         return text
 
     def _add_calls(self, deltas: Sequence[Mapping[str, Any]]) -> None:
@@ -94,5 +109,6 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
         prompt_tokens=int(usage.get("prompt_tokens") or 0),
         completion_tokens=int(usage.get("completion_tokens") or 0),
         cached_tokens=int(prompt.get("cached_tokens") or 0),
+        cache_write_tokens=int(usage.get("cache_creation_input_tokens") or 0),
         reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
     )

@@ -49,9 +49,19 @@ def generation_id(run: str, index: int) -> str:
     return _derived("generation", run, index)
 
 
+def try_id(attempt: str, number: int) -> str:
+    """Return the id of an attempt's model call number `number`, counted from 0."""
+    return _derived("try", attempt, number)
+
+
 def tool_call_id(generation: str, index: int) -> str:
     """Return the step id of a generation's tool call number `index`, counted from 0."""
     return _derived("tool_call", generation, index)
+
+
+def repeated_call_id(tool_call: str) -> str:
+    """Return the step id under which a tool call is made again after its outcome stayed unknown."""
+    return _derived("tool_call_again", tool_call)
 
 
 def tool_result_id(tool_call: str) -> str:

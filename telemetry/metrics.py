@@ -37,6 +37,11 @@ CONTEXT_REBUILDS = Counter(
     "maestro_context_rebuilds_total", "Contexts folded again from the record because Redis did not have them."
 )
 GENERATIONS = Counter("maestro_generations_total", "Model calls by outcome.", ["model", "status"])
+GENERATION_FAILURES = Counter(
+    "maestro_generation_failures_total",
+    "Model calls that failed, by error code and what followed: retry, fall_back or give_up.",
+    ["model", "code", "step"],
+)
 GENERATION_TOKENS = Counter("maestro_generation_tokens_total", "Tokens by kind.", ["model", "kind"])
 TOOL_CALLS = Counter("maestro_tool_calls_total", "Tool calls by outcome.", ["tool", "outcome"])
 STEPS_REPLAYED = Counter(

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from llm.models import build_models
-from llm.settings import ModelSettings
+from llm.settings import ModelSettings, patience_of
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
 from maestro.wiring.machine import step_machine
@@ -35,7 +35,7 @@ async def generate_worker() -> AsyncGenerator[Worker]:
             record=Steps(wires.database),
             feed=Feed(wires.redis),
             settings=settings,
-            timeout_s=models.timeout_s,
+            patience=patience_of(models),
         )
         role = JournaledRole(
             spec=GENERATION_REQUESTS,

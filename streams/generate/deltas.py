@@ -16,7 +16,10 @@ from telemetry.logs import logger
 log = logger(__name__)
 
 DELTA: Final = "delta"
-"""Kind of these feed entries; data is a JSON object: run_id, generation_id, attempt_id, n (from 0), text."""
+"""Kind of these feed entries; data is a JSON object: run_id, generation_id, attempt_id, n (from 0), text.
+
+Each call of a model has its own attempt_id: words of a new one replace those of the one before.
+"""
 _CLOSE_WITHIN_S: Final = 2.0
 
 
@@ -31,7 +34,7 @@ class LiveFeed(Protocol):
 
 
 class Deltas:
-    """Collects one attempt's text and appends it in the background.
+    """Collects the text of one attempt's model calls and appends it in the background.
 
     An answer that is complete within the first interval sends nothing: the stage that follows has its text.
     Trouble with the feed never harms the generation: watchers miss words, the record does not.
@@ -55,6 +58,12 @@ class Deltas:
         self._sent = 0
         self._timer: asyncio.TimerHandle | None = None
         self._writing: asyncio.Task[None] | None = None
+
+    def begin(self, attempt_id: str) -> None:
+        """Forget what was not sent yet: from here on the words are those of another call."""
+        self._attempt_id = attempt_id
+        self._buffer.clear()
+        self._sent = 0
 
     def add(self, text: str) -> None:
         """Take the next piece of text."""

@@ -5,21 +5,22 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, Protocol
+from typing import Protocol
 
+from llm.asking import ask
 from llm.completion import Model, ModelError
+from llm.patience import LEAST_CALL_S, Patience
 from schemas.errors import ErrorCode, PoisonError
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
 from schemas.topics import GENERATIONS, TopicSpec
+from streams.generate.calls import Calls, family
 from streams.generate.deltas import Deltas, LiveFeed
 from streams.generate.outcome import completed, failed, pack, unpack, with_prompt
 from streams.generate.request import Specs, completion_request
 from streams.generate.settings import GenerateSettings
 from telemetry import metrics
 from telemetry.tracing import Trace
-
-_LEAST_CALL_S: Final = 0.05
 
 
 class RecordedGenerations(Protocol):
@@ -32,14 +33,14 @@ class RecordedGenerations(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generating:
-    """What all generations of a process share. `now` is the wall clock; `timeout_s` limits one model call."""
+    """What all generations of a process share. `now` is the wall clock."""
 
     model: Model
     tools: Specs
     record: RecordedGenerations
     feed: LiveFeed
     settings: GenerateSettings
-    timeout_s: float
+    patience: Patience
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def job(self, request: GenerationRequest, *, partition: int, trace: Trace) -> "GenerateJob":
@@ -86,7 +87,7 @@ class GenerateJob:
         """Ask the model; an error is a failed generation with a code and a sentence."""
         started = monotonic()
         generation = await self._ask(attempt_id, started)
-        metrics.GENERATIONS.labels(_family(self.request.model_name), generation.status.value).inc()
+        metrics.GENERATIONS.labels(family(self.request.model_name), generation.status.value).inc()
         if generation.status is GenerationStatus.COMPLETED:
             _count_tokens(generation)
         return with_prompt(self.request, generation)
@@ -110,23 +111,24 @@ class GenerateJob:
         deltas = Deltas(
             shared.feed, shared.settings, partition=self.partition, request=request, attempt_id=attempt_id
         )
+        calls = Calls(request, deltas, attempt_id)
         try:
             _refuse_late(remaining_s)
-            question = completion_request(request, shared.tools, timeout_s=min(shared.timeout_s, remaining_s))
-            completion = await shared.model.complete(question, deltas.add)
+            question = completion_request(request, shared.tools, timeout_s=remaining_s)
+            completion = await ask(shared.model, question, calls, patience=shared.patience)
         except (ModelError, PoisonError) as error:
             return failed(
-                request, error, at=shared.now(), latency_ms=_ms_since(started), attempt_id=attempt_id
+                request, error, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
             )
         finally:
             await deltas.close()
         return completed(
-            request, completion, at=shared.now(), latency_ms=_ms_since(started), attempt_id=attempt_id
+            request, completion, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
         )
 
 
 def _refuse_late(remaining_s: float) -> None:
-    if remaining_s <= _LEAST_CALL_S:
+    if remaining_s <= LEAST_CALL_S:
         message = "the deadline passed before the model was asked; raise generation_deadline_s or add workers"
         raise ModelError(message, code=ErrorCode.DEADLINE)
 
@@ -135,13 +137,8 @@ def _ms_since(started: float) -> int:
     return round((monotonic() - started) * 1000)
 
 
-def _family(model: str) -> str:
-    # A script's name after the colon would make the label unbounded.
-    return model.partition(":")[0]
-
-
 def _count_tokens(generation: Generation) -> None:
-    family = _family(generation.model_name)
+    name = family(generation.model_name)
     for kind, count in (
         ("prompt", generation.prompt_tokens),
         ("completion", generation.completion_tokens),
@@ -149,4 +146,4 @@ def _count_tokens(generation: Generation) -> None:
         ("reasoning", generation.reasoning_tokens),
     ):
         if count:
-            metrics.GENERATION_TOKENS.labels(family, kind).inc(count)
+            metrics.GENERATION_TOKENS.labels(name, kind).inc(count)

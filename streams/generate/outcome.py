@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from llm.completion import AskedCall, Completion
+from llm.completion import AskedCall, Completion, ModelError, Usage
 from schemas.errors import ErrorCode, MaestroError
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
@@ -35,11 +35,7 @@ def completed(
         created_at=at,
         status=GenerationStatus.FAILED if is_too_large else GenerationStatus.COMPLETED,
         finish_reason=completion.finish_reason,
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        cached_tokens=usage.cached_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        total_tokens=usage.total_tokens,
+        **_tokens(usage),
         cost_estimate=completion.cost,
         latency_ms=latency_ms,
         error_code=ErrorCode.TOO_LARGE if is_too_large else None,
@@ -53,7 +49,8 @@ def completed(
 def failed(
     request: GenerationRequest, error: MaestroError, *, at: datetime, latency_ms: int, attempt_id: str
 ) -> Generation:
-    """Return the generation of a call that gave no answer."""
+    """Return the generation of a call that gave no answer, with what its calls are known to have used."""
+    usage = error.usage if isinstance(error, ModelError) else Usage()
     return Generation(
         **_common(request),
         model_name=request.model_name,
@@ -61,6 +58,8 @@ def failed(
         tool_calls="[]",
         created_at=at,
         status=GenerationStatus.FAILED,
+        **_tokens(usage),
+        cost_estimate=error.cost if isinstance(error, ModelError) and usage != Usage() else None,
         latency_ms=latency_ms,
         error_code=error.code,
         error_message=well_formed(error.message),
@@ -101,6 +100,16 @@ def _common(request: GenerationRequest) -> dict[str, Any]:
         "generation_index": request.generation_index,
         "purpose": request.purpose,
         "prompt": "[]",
+    }
+
+
+def _tokens(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "total_tokens": usage.total_tokens,
     }
 
 

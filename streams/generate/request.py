@@ -24,6 +24,7 @@ class _Parameters(BaseModel):
 
     temperature: float | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    fallback_models: tuple[str, ...] = ()
 
 
 _MESSAGES = TypeAdapter(Annotated[list[dict[str, Any]], Field(min_length=1)])
@@ -56,4 +57,6 @@ def completion_request(request: GenerationRequest, tools: Specs, *, timeout_s: f
             temperature=parameters.temperature, max_output_tokens=parameters.max_output_tokens
         ),
         timeout_s=timeout_s,
+        purpose=request.purpose,
+        fallback_models=parameters.fallback_models,
     )

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from llm.completion import Completion, CompletionRequest, ModelError, OnDelta, ToolSpec
+from llm.completion import Completion, CompletionRequest, ModelError, OnDelta, ToolSpec, Usage
+from llm.patience import Patience
+from schemas import ids
 from schemas.errors import ErrorCode
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
@@ -25,6 +27,8 @@ class FakeModel:
     pieces: tuple[str, ...] = ()
     pause_s: float = 0.0
     error: BaseException | None = None
+    fails: int = 1_000_000
+    """So many calls end with the error."""
     asked: list[CompletionRequest] = field(default_factory=list[CompletionRequest])
 
     async def complete(self, request: CompletionRequest, on_delta: OnDelta) -> Completion:
@@ -32,7 +36,7 @@ class FakeModel:
         for piece in self.pieces:
             on_delta(piece)
             await asyncio.sleep(self.pause_s)
-        if self.error is not None:
+        if self.error is not None and len(self.asked) <= self.fails:
             raise self.error
         return Completion(model=request.model, text="".join(self.pieces))
 
@@ -68,7 +72,7 @@ def job(
         record=record or FakeRecorded(),
         feed=feed or FakeFeed(),
         settings=GenerateSettings(delta_interval_s=0.01),
-        timeout_s=120,
+        patience=Patience(call_limit_s=120, first_wait_s=0),
         now=now,
     )
     return generating.job(request, partition=4, trace=derived("x"))
@@ -94,7 +98,7 @@ async def test_a_call_may_take_the_models_time_but_not_beyond_the_deadline(
 ) -> None:
     model = FakeModel(("x",))
     await job(model, now=lambda: REQUEST.deadline_at - timedelta(seconds=left_s)).work(ATTEMPT)
-    assert model.asked[0].timeout_s == expected_s
+    assert model.asked[0].timeout_s == pytest.approx(expected_s, abs=0.5)
 
 
 async def test_after_the_deadline_the_model_is_not_asked() -> None:
@@ -111,6 +115,38 @@ async def test_a_models_error_is_a_failed_generation_with_its_code() -> None:
     assert (generation.error_code, generation.error_message) == ("model_authentication", "no key")
     assert generation.response == ""
     assert generation.prompt == REQUEST.messages
+
+
+async def test_a_call_that_is_made_again_speaks_under_an_id_of_its_own_and_the_record_names_it() -> None:
+    feed = FakeFeed()
+    busy = ModelError("busy", code=ErrorCode.MODEL_UNAVAILABLE, is_retryable=True)
+    model = FakeModel(("one ", "two"), pause_s=0.03, error=busy, fails=1)
+    generation = await job(model, feed=feed).work(ATTEMPT)
+    assert len(model.asked) == 2
+    assert generation.attempt_id == ids.try_id(ATTEMPT, 1)
+    said = {
+        attempt: "".join(entry["text"] for entry in feed.entries if entry["attempt_id"] == attempt)
+        for attempt in (ATTEMPT, generation.attempt_id)
+    }
+    assert said[generation.attempt_id] == generation.response == "one two"
+    assert said[ATTEMPT].startswith("one")
+    assert next(entry["n"] for entry in feed.entries if entry["attempt_id"] == ATTEMPT) == 0
+
+
+async def test_fall_back_models_come_from_the_requests_parameters() -> None:
+    gone = ModelError("gone", code=ErrorCode.MODEL_NOT_FOUND)
+    model = FakeModel(("x",), error=gone, fails=1)
+    asking = REQUEST.model_copy(update={"parameters": '{"fallback_models": ["spare"]}'})
+    generation = await job(model, request=asking).work(ATTEMPT)
+    assert [each.model for each in model.asked] == [REQUEST.model_name, "spare"]
+    assert (generation.status, generation.model_name) == (GenerationStatus.COMPLETED, "spare")
+
+
+async def test_what_failed_calls_used_is_on_the_failed_generation() -> None:
+    error = ModelError("empty", usage=Usage(prompt_tokens=7, completion_tokens=2), cost=0.5)
+    generation = await job(FakeModel(error=error)).work(ATTEMPT)
+    assert generation.status is GenerationStatus.FAILED
+    assert (generation.prompt_tokens, generation.total_tokens, generation.cost_estimate) == (7, 9, 0.5)
 
 
 async def test_a_request_that_cannot_be_asked_is_a_failed_generation_so_that_the_run_ends() -> None:
