@@ -5,19 +5,27 @@ over when its lease ends, or publishes what the journal or the record has.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from time import monotonic
-from typing import Final, Generic
+from typing import Any, Final, Generic
 
 from schemas.errors import TransientError
 from schemas.ids import new_id
-from stores.redis.contexts import Epoch
 from stores.redis.journal import Busy, Claimed, Done
 from streams.journal_settings import JournalSettings
-from streams.journaled_ports import Erasures, Job, OnceClaims, Publish, R, ResultBarrier, StepJournal
+from streams.journaled_ports import (
+    Erasures,
+    Job,
+    OnceClaims,
+    Publish,
+    R,
+    Reconcilable,
+    ResultBarrier,
+    StepJournal,
+)
 from streams.runtime.parking import parked
 from telemetry.logs import logger
 from telemetry.metrics import STEPS_REPLAYED
@@ -85,42 +93,69 @@ class _Attempts(Generic[R]):
                 case Busy(retry_after_ms=retry_after_ms):
                     async with parked():
                         await asyncio.sleep(min(_BUSY_PAUSE_S, max(retry_after_ms, 1) / 1000))
-                case Claimed(epoch=epoch):
-                    if await self._attempt(token, epoch, asked_at) is _End.FINISHED:
+                case Claimed():
+                    if await self._attempt(token, claim, asked_at) is _End.FINISHED:
                         return
 
-    async def _attempt(self, token: str, epoch: Epoch, asked_at: float) -> _End:
+    async def _attempt(self, token: str, claim: Claimed, asked_at: float) -> _End:
+        renewal = _Renewal(self._machine, self._job, token)
         try:
-            async with self._renewed(token):
-                await point(f"{self._job.role}.claimed")
-                return await self._claimed(token, epoch, asked_at)
+            await point(f"{self._job.role}.claimed")
+            return await self._claimed(token, claim, asked_at)
         except BaseException:
             await self._release(token)
             raise
+        finally:
+            await renewal.stop()
 
-    async def _claimed(self, token: str, epoch: Epoch, asked_at: float) -> _End:
+    async def _claimed(self, token: str, claim: Claimed, asked_at: float) -> _End:
         job = self._job
-        if self._may_be_recorded(epoch):
-            await self._machine.barrier.passed(job.result_topic, job.partition)
-            if await self._machine.erasures.is_erased(job.session_id):
-                await self._release(token)
-                return _End.FINISHED
-            recorded = await job.look_up()
-            if recorded is not None:
-                return await self._already_recorded(token, recorded)
+        has_earlier = claim.taken_over
+        if self._may_be_forgotten(claim):
+            has_earlier = True
+            end = await self._looked_up(token)
+            if end is not None:
+                return end
         async with job.slot():
-            if job.is_once:
-                held = await self._claim_once(token)
-                if held is None:
+            result = await self._before_start(token, has_earlier=has_earlier)
+            if isinstance(result, _End):
+                return result
+            if result is None:
+                if not await self._still_held(token, asked_at):
                     return _End.AGAIN
-                if not held:
-                    return await self._complete(token, job.outcome_unknown())
-            if not await self._still_held(token, asked_at):
-                return _End.AGAIN
-            self._once_token = None
-            result = await job.work(token)
+                self._once_token = None
+                result = await job.work(token)
         await point(f"{job.role}.called")
         return await self._complete(token, result)
+
+    async def _looked_up(self, token: str) -> _End | None:
+        """Publish what the record has; None: it has nothing, also nothing that was published before now."""
+        job = self._job
+        await self._machine.barrier.passed(job.result_topic, job.partition)
+        if await self._is_erased(token):
+            return _End.FINISHED
+        recorded = await job.look_up()
+        return None if recorded is None else await self._already_recorded(token, recorded)
+
+    async def _before_start(self, token: str, *, has_earlier: bool) -> R | _End | None:
+        """Return the result where the work must not be started; None: start."""
+        job = self._job
+        if job.is_once:
+            if await self._is_erased(token):
+                return _End.FINISHED
+            held = await self._claim_once(token)
+            if held is None:
+                return _End.AGAIN
+            return None if held else job.outcome_unknown()
+        if has_earlier and isinstance(job, Reconcilable):
+            return await job.reconcile(token)
+        return None
+
+    async def _is_erased(self, token: str) -> bool:
+        if not await self._machine.erasures.is_erased(self._job.session_id):
+            return False
+        await self._release(token)
+        return True
 
     async def _claim_once(self, token: str) -> bool | None:
         """Return whether the only start is ours; None: the record is away, claim the step again."""
@@ -160,12 +195,12 @@ class _Attempts(Generic[R]):
         await self._machine.publisher.publish(result, trace=job.trace.child(), partition=job.partition)
         await point(f"{job.role}.published")
 
-    def _may_be_recorded(self, epoch: Epoch) -> bool:
-        """Tell whether the journal may have forgotten the step: Redis lost its data, or it is too old."""
+    def _may_be_forgotten(self, claim: Claimed) -> bool:
+        """Tell whether the journal may have lost earlier attempts: Redis forgot, or they are too old."""
         margin_ms = self._settings.margin_s * 1000
         born_ms = self._job.born_ms
         too_old = self._machine.now_ms() - born_ms > self._settings.keep_s * 1000 - margin_ms
-        return too_old or born_ms <= epoch.born_ms + margin_ms
+        return too_old or born_ms <= claim.epoch.born_ms + margin_ms
 
     async def _still_held(self, token: str, asked_at: float) -> bool:
         """Verify the claim immediately before the start: a wait or a freeze may have outlived the lease.
@@ -179,37 +214,43 @@ class _Attempts(Generic[R]):
         job = self._job
         return await self._machine.journal.renew(job.partition, job.step_id, token, self._lease_ms)
 
-    @asynccontextmanager
-    async def _renewed(self, token: str) -> AsyncGenerator[None]:
-        # Most steps end before the first renewal is due: a timer costs less than a task.
-        renewing: list[asyncio.Task[None]] = []
-        timer = asyncio.get_running_loop().call_later(
-            self._settings.lease_s / _RENEWALS_PER_LEASE,
-            lambda: renewing.append(asyncio.create_task(self._keep_renewing(token))),
-        )
-        try:
-            yield
-        finally:
-            timer.cancel()
-            for task in renewing:
-                task.cancel()
-            if renewing:
-                await asyncio.wait(renewing, timeout=_RELEASE_WITHIN_S)
-
-    async def _keep_renewing(self, token: str) -> None:
-        while True:
-            try:
-                if not await self._renew(token):
-                    # Taken over, or forgotten by Redis: what is being paid for goes on, `complete` decides.
-                    log.info("lease lost", step_id=self._job.step_id)
-                    return
-            except TransientError as error:
-                log.warning("lease not renewed", step_id=self._job.step_id, error=error.message)
-            await asyncio.sleep(self._settings.lease_s / _RENEWALS_PER_LEASE)
-
     async def _release(self, token: str) -> None:
         """End the lease so that the next attempt need not wait; when that fails, the lease ends by itself."""
         job = self._job
         with suppress(TransientError, TimeoutError):
             async with asyncio.timeout(_RELEASE_WITHIN_S):
                 await self._machine.journal.release(job.partition, job.step_id, token)
+
+
+class _Renewal:
+    """Renews an attempt's lease until it is stopped. Most steps end before that is due: they need no task."""
+
+    def __init__(self, machine: StepMachine, job: Job[R], token: str) -> None:
+        self._machine = machine
+        self._job: Job[Any] = job
+        self._token = token
+        self._every_s = machine.settings.lease_s / _RENEWALS_PER_LEASE
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._begin)
+
+    async def stop(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=_RELEASE_WITHIN_S)
+
+    def _begin(self) -> None:
+        self._task = asyncio.create_task(self._renew_on())
+
+    async def _renew_on(self) -> None:
+        journal, job = self._machine.journal, self._job
+        lease_ms = int(self._machine.settings.lease_s * 1000)
+        while True:
+            try:
+                if not await journal.renew(job.partition, job.step_id, self._token, lease_ms):
+                    # Taken over, or forgotten by Redis: what is being paid for goes on, `complete` decides.
+                    log.info("lease lost", step_id=job.step_id)
+                    return
+            except TransientError as error:
+                log.warning("lease not renewed", step_id=job.step_id, error=error.message)
+            await asyncio.sleep(self._every_s)

@@ -1,7 +1,7 @@
 """What the machine of a paid step needs: a journal, the record, a way out, and the job itself."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from schemas.records import Record
 from schemas.topics import TopicSpec
@@ -128,4 +128,16 @@ class Job(Protocol[R]):
 
     def unpack(self, value: bytes) -> R:
         """Return the result that was packed."""
+        ...
+
+
+@runtime_checkable
+class Reconcilable(Protocol):
+    """A job that can ask the outside world what became of an earlier attempt."""
+
+    async def reconcile(self, attempt_id: str) -> Any:
+        """Return the result of an attempt that may have been started before; None: it was not, start now.
+
+        Also None where there is nobody to ask and starting again is harmless.
+        """
         ...

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
-from maestro.wiring.machine import step_machine
+from maestro.wiring.machine import journal_settings, step_machine
 from maestro.wiring.tools import build_registry
 from maestro.wiring.wires import open_wires
 from schemas.records import ToolCall
 from schemas.topics import TOOL_CALLS
 from stores.postgres.steps import Steps
+from stores.redis.feed import Feed
 from streams.execute.invoke import Invoker
 from streams.execute.job import Executing
 from streams.execute.settings import ToolSettings
@@ -21,14 +22,21 @@ from streams.runtime.worker import Worker
 
 @asynccontextmanager
 async def execute_worker() -> AsyncGenerator[Worker]:
-    """Build the worker that calls tools; its clients are open while the context is."""
+    """Build the worker that calls tools; its clients are open while the context is.
+
+    Raises:
+        SettingsError: settings do not fit, alone or together.
+
+    """
     tools, runtime, process = load(ToolSettings, RuntimeSettings, ProcessSettings)
+    _ = journal_settings()
     async with open_wires("maestro.execute") as wires:
         bus = wires.bus
         executing = Executing(
             registry=build_registry(),
             invoker=Invoker(pool_size=tools.pool_size, result_limit_bytes=tools.result_limit_bytes),
             record=Steps(wires.database),
+            feed=Feed(wires.redis),
         )
         role = JournaledRole(
             spec=TOOL_CALLS,

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -10,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import ToolOutcome
+from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
+from streams.execute.run_watch import RunWatch
 from streams.execute.tool import Tool, ToolContext, ToolError
 from streams.well_formed import well_formed
 from telemetry.logs import logger
@@ -30,14 +34,16 @@ class Invocation:
     result: str = "null"
     error_code: ErrorCode | None = None
     error_message: str | None = None
+    is_certain: bool = True
+    """False: the tool was started and did not say how it ended, so it may have had its effect."""
 
 
-def failed(outcome: ToolOutcome, code: ErrorCode, message: str) -> Invocation:
+def failed(outcome: ToolOutcome, code: ErrorCode, message: str, *, is_certain: bool = True) -> Invocation:
     """Return the outcome of a call that gave no result; a long message is cut."""
     text = well_formed(message)
     if len(text) > MAX_MESSAGE_CHARS:
         text = text[: MAX_MESSAGE_CHARS - 1] + "…"
-    return Invocation(outcome=outcome, error_code=code, error_message=text)
+    return Invocation(outcome=outcome, error_code=code, error_message=text, is_certain=is_certain)
 
 
 def validated(tool: Tool, arguments: str) -> BaseModel | Invocation:
@@ -56,6 +62,10 @@ def validated(tool: Tool, arguments: str) -> BaseModel | Invocation:
         )
 
 
+class _BrokenOffError(ToolError):
+    """The tool was broken off by something else than this step."""
+
+
 class Invoker:
     """Starts tools, a limited number of each pool at a time."""
 
@@ -68,9 +78,15 @@ class Invoker:
         return self._pools[tool.pool]
 
     async def invoke(
-        self, tool: Tool, arguments: BaseModel, context: ToolContext, limit_s: float
+        self,
+        tool: Tool,
+        arguments: BaseModel,
+        context: ToolContext,
+        limit_s: float,
+        *,
+        watch: RunWatch | None = None,
     ) -> Invocation:
-        """Run `tool` for at most `limit_s` seconds.
+        """Run `tool` for at most `limit_s` seconds, and no longer than `watch` sees its run going on.
 
         Raises:
             TransientError: the tool says that the same call may succeed later; it is then tried again.
@@ -79,32 +95,96 @@ class Invoker:
         limit = asyncio.timeout(limit_s)
         try:
             async with limit:
-                value = await _run(tool, arguments, context)
+                if watch is not None:
+                    watch.start(partial(_end_now, limit))
+                value = await _uncancelled(tool.name, tool.run(arguments, context))
         except TransientError:
             raise
         except ToolError as error:
-            return failed(ToolOutcome.FAILED, error.code, error.message)
+            is_certain = not isinstance(error, _BrokenOffError)
+            return failed(ToolOutcome.FAILED, error.code, error.message, is_certain=is_certain)
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                message = f"{tool.name} did not finish within {limit_s:g} s; ask for less"
-                return failed(ToolOutcome.TIMED_OUT, ErrorCode.TOOL_TIMEOUT, message)
+                return _stopped(tool, limit_s, has_run_ended=watch is not None and watch.has_ended)
             # The text of a stranger's exception may hold secrets: it goes to the log, its name to the model.
             log.exception("tool failed", tool=tool.name, step_id=context.step_id)
             message = f"{tool.name} failed unexpectedly ({type(error).__name__})"
-            return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message)
+            return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message, is_certain=False)
+        finally:
+            if watch is not None:
+                await watch.stop()
         return succeeded(tool.name, value, self._limit_bytes)
 
+    async def reconcile(
+        self, tool: Tool, arguments: BaseModel, context: ToolContext, limit_s: float
+    ) -> Invocation | None:
+        """Ask what became of an earlier try of `tool`; None: it was not done.
 
-async def _run(tool: Tool, arguments: BaseModel, context: ToolContext) -> Any:
+        Raises:
+            TransientError: the hook says that asking may succeed later.
+
+        """
+        answer = await self._asked(tool, arguments, context, limit_s)
+        match answer:
+            case WasDone(value=value):
+                return succeeded(tool.name, value, self._limit_bytes)
+            case WasNotDone():
+                return None
+            case CannotTell(reason=reason):
+                return unknown(tool.name, reason)
+
+    async def _asked(
+        self, tool: Tool, arguments: BaseModel, context: ToolContext, limit_s: float
+    ) -> Reconciled:
+        if tool.reconcile is None:
+            return CannotTell("the tool has nobody to ask")
+        try:
+            async with asyncio.timeout(limit_s):
+                answer: object = await _uncancelled(tool.name, tool.reconcile(arguments, context))
+        except TransientError:
+            raise
+        except ToolError as error:
+            return CannotTell(error.message)
+        except Exception as error:
+            log.exception("reconcile failed", tool=tool.name, step_id=context.step_id)
+            return CannotTell(f"its reconcile function failed ({type(error).__name__})")
+        if isinstance(answer, WasDone | WasNotDone | CannotTell):
+            return answer
+        return CannotTell(f"its reconcile function returned {type(answer).__name__}")
+
+
+def unknown(name: str, reason: str = "") -> Invocation:
+    """Return the outcome of a call that may have been started, and nobody can say what became of it."""
+    message = (
+        f"{name} may have done its work or not{f': {reason}' if reason else ''};"
+        " look what became of it, then approve or deny the call"
+    )
+    return failed(ToolOutcome.OUTCOME_UNKNOWN, ErrorCode.TOOL_OUTCOME_UNKNOWN, message)
+
+
+def _stopped(tool: Tool, limit_s: float, *, has_run_ended: bool) -> Invocation:
+    if has_run_ended:
+        message = f"{tool.name} was stopped: its run has ended"
+        return failed(ToolOutcome.FAILED, ErrorCode.CANCELLED, message, is_certain=False)
+    message = f"{tool.name} did not finish within {limit_s:g} s; ask for less"
+    return failed(ToolOutcome.TIMED_OUT, ErrorCode.TOOL_TIMEOUT, message, is_certain=False)
+
+
+def _end_now(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def _uncancelled(name: str, work: Awaitable[Any]) -> Any:
     try:
-        return await tool.run(arguments, context)
+        return await work
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         # Nobody cancelled this step: something that the tool waits for was, and trying again would not help.
-        message = f"{tool.name} waited for something that was cancelled"
-        raise ToolError(message) from error
+        message = f"{name} waited for something that was cancelled"
+        raise _BrokenOffError(message) from error
 
 
 def succeeded(name: str, value: Any, limit_bytes: int) -> Invocation:

@@ -9,18 +9,24 @@ from typing import Any, Final, Protocol
 
 from pydantic import BaseModel
 
+from schemas.agent_file import Approval
 from schemas.errors import ErrorCode
 from schemas.ids import tool_result_id
 from schemas.lists import EffectClass, ToolOutcome
 from schemas.records import ToolCall, ToolResult
 from schemas.topics import TOOL_RESULTS, TopicSpec
-from streams.execute.invoke import Invocation, Invoker, failed, validated
+from streams.execute.invoke import Invocation, Invoker, failed, unknown, validated
 from streams.execute.registry import Registry
+from streams.execute.run_watch import ReadFeed, RunWatch
 from streams.execute.tool import Tool, ToolContext
 from telemetry import metrics
 from telemetry.tracing import Trace
 
 _LEAST_CALL_S: Final = 0.02
+_LOOK_EVERY_S: Final = 2.0
+"""How often a running tool's run is looked after; a call that began later than this is looked after first."""
+_RECONCILE_WITHIN_S: Final = 30.0
+_REPEATABLE: Final = (EffectClass.PURE, EffectClass.IDEMPOTENT)
 
 
 class RecordedResults(Protocol):
@@ -41,11 +47,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Executing:
-    """What all tool calls of a process share. `now` is the wall clock."""
+    """What all tool calls of a process share. `now` is the wall clock.
+
+    With `feed`, tools of runs that have ended are not started, or stopped where stopping is harmless.
+    """
 
     registry: Registry
     invoker: Invoker
     record: RecordedResults
+    feed: ReadFeed | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def job(self, call: ToolCall, *, partition: int, trace: Trace) -> "ExecuteJob":
@@ -62,7 +72,15 @@ def prepare(registry: Registry, call: ToolCall) -> Prepared | Invocation:
         message = f"there is no tool {call.name!r}; there are: {known}"
         return failed(ToolOutcome.UNKNOWN_TOOL, ErrorCode.UNKNOWN_TOOL, message)
     arguments = validated(tool, call.arguments)
-    return arguments if isinstance(arguments, Invocation) else Prepared(tool=tool, arguments=arguments)
+    if isinstance(arguments, Invocation):
+        return arguments
+    if tool.approval is Approval.ALWAYS and call.approved_by is None:
+        message = (
+            f"{call.name} never starts before a person approved the call, and nobody was asked;"
+            f" write `approvals: {{{call.name}: always}}` into the agent's file"
+        )
+        return failed(ToolOutcome.DENIED, ErrorCode.DENIED, message)
+    return Prepared(tool=tool, arguments=arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +141,29 @@ class ExecuteJob:
             invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
         )
 
+    async def reconcile(self, attempt_id: str) -> ToolResult | None:
+        """Return what became of an earlier attempt, where the tool can ask; None: start it.
+
+        Raises:
+            TransientError: it cannot be asked at the moment.
+
+        """
+        prepared = self.prepared
+        if isinstance(prepared, Invocation) or prepared.tool.effect is not EffectClass.RECONCILE:
+            return None
+        started = monotonic()
+        invocation = await self._reconciled(prepared)
+        if invocation is None:
+            return None
+        metrics.TOOL_CALLS.labels(self.call.name, invocation.outcome.value).inc()
+        return self._result(
+            invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
+        )
+
     def outcome_unknown(self) -> ToolResult:
         """Return the result of a tool that another attempt may have started."""
-        message = (
-            f"an earlier attempt may have started {self.call.name}, which must never start twice;"
-            " look what became of it, then approve or deny the call"
-        )
-        return self._result(
-            failed(ToolOutcome.OUTCOME_UNKNOWN, ErrorCode.TOOL_OUTCOME_UNKNOWN, message),
-            latency_ms=0,
-            attempt_id=None,
-        )
+        reason = "an earlier attempt may have started it, and it must never start twice"
+        return self._result(unknown(self.call.name, reason), latency_ms=0, attempt_id=None)
 
     def pack(self, result: ToolResult) -> bytes:
         """Return what the journal keeps."""
@@ -147,16 +177,65 @@ class ExecuteJob:
         prepared = self.prepared
         if isinstance(prepared, Invocation):
             return prepared
-        remaining_s = (self.call.deadline_at - self.shared.now()).total_seconds()
+        now = self.shared.now()
+        remaining_s = (self.call.deadline_at - now).total_seconds()
+        name = self.call.name
         if remaining_s <= _LEAST_CALL_S:
-            message = f"the deadline passed before {self.call.name} was started"
+            message = f"the deadline passed before {name} was started"
             return failed(ToolOutcome.TIMED_OUT, ErrorCode.DEADLINE, message)
-        call = self.call
-        context = ToolContext(
-            session_id=call.session_id, user_id=call.user_id, run_id=call.run_id, step_id=call.id
+        watch = self._watch()
+        is_late = (now - self.call.born_at).total_seconds() > _LOOK_EVERY_S
+        if watch is not None and is_late and await watch.look():
+            message = f"the run had ended before {name} was started"
+            return failed(ToolOutcome.FAILED, ErrorCode.CANCELLED, message)
+        invocation = await self.shared.invoker.invoke(
+            prepared.tool,
+            prepared.arguments,
+            self._context(),
+            min(prepared.tool.time_limit_s, remaining_s),
+            # What repeating would harm is better ended than broken off: then its outcome is known.
+            watch=watch if prepared.tool.effect in _REPEATABLE else None,
         )
-        limit_s = min(prepared.tool.time_limit_s, remaining_s)
-        return await self.shared.invoker.invoke(prepared.tool, prepared.arguments, context, limit_s)
+        return await self._settled(prepared, invocation)
+
+    async def _settled(self, prepared: Prepared, invocation: Invocation) -> Invocation:
+        """Return the outcome when the tool did not say how it ended: that is not the same as failed."""
+        if invocation.is_certain or prepared.tool.effect in _REPEATABLE:
+            return invocation
+        if prepared.tool.effect is EffectClass.RECONCILE:
+            return await self._reconciled(prepared) or invocation
+        return unknown(self.call.name, invocation.error_message or "")
+
+    async def _reconciled(self, prepared: Prepared) -> Invocation | None:
+        limit_s = min(prepared.tool.time_limit_s, _RECONCILE_WITHIN_S)
+        return await self.shared.invoker.reconcile(
+            prepared.tool, prepared.arguments, self._context(), limit_s
+        )
+
+    def _context(self) -> ToolContext:
+        call = self.call
+        return ToolContext(
+            session_id=call.session_id,
+            user_id=call.user_id,
+            run_id=call.run_id,
+            step_id=call.id,
+            agent_id=call.agent_id,
+            approved_by=call.approved_by,
+            traceparent=self.trace.traceparent,
+        )
+
+    def _watch(self) -> RunWatch | None:
+        feed = self.shared.feed
+        if feed is None:
+            return None
+        return RunWatch(
+            feed,
+            partition=self.partition,
+            session_id=self.call.session_id,
+            run_id=self.call.run_id,
+            since_ms=self.born_ms - 1_000,
+            every_s=_LOOK_EVERY_S,
+        )
 
     def _result(self, invocation: Invocation, *, latency_ms: int, attempt_id: str | None) -> ToolResult:
         call = self.call

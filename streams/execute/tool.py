@@ -10,8 +10,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from llm.completion import ToolSpec
+from schemas.agent_file import Approval
 from schemas.errors import ErrorCode, FatalError, MaestroError
 from schemas.lists import EffectClass
+from streams.execute.reconcile import Reconciled
 
 DEFAULT_TIME_LIMIT_S: Final = 60.0
 DEFAULT_POOL: Final = "default"
@@ -29,15 +31,23 @@ class ToolError(MaestroError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """Who calls. `step_id` is the same in every attempt: the idempotency key towards the outside world."""
+    """Who calls. `step_id` is the same in every attempt: the idempotency key towards the outside world.
+
+    `approved_by` names the person who allowed the call, where one was asked. `traceparent` is the W3C trace
+    context of the run, for requests that the tool makes.
+    """
 
     session_id: str
     user_id: str
     run_id: str
     step_id: str
+    agent_id: str | None = None
+    approved_by: str | None = None
+    traceparent: str = ""
 
 
 Run = Callable[[Any, ToolContext], Awaitable[Any]]
+Reconcile = Callable[[Any, ToolContext], Awaitable[Reconciled]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +61,10 @@ class Tool:
     effect: EffectClass
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     pool: str = DEFAULT_POOL
-    reconcile: Run | None = None
+    reconcile: Reconcile | None = None
     """Asks the outside world what became of an earlier try; only for the effect class `reconcile`."""
+    approval: Approval = Approval.NEVER
+    """`always`: it never starts for a call that no person approved."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -73,13 +85,17 @@ def tool(
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
     pool: str = DEFAULT_POOL,
     name: str | None = None,
-    reconcile: Callable[[A, ToolContext], Awaitable[Any]] | None = None,
+    reconcile: Callable[[A, ToolContext], Awaitable[Reconciled]] | None = None,
+    approval: Approval | str = Approval.NEVER,
 ) -> Callable[[Callable[[A, ToolContext], Awaitable[Any]]], Tool]:
     """Make a tool of an async function `(arguments: Model, context: ToolContext) -> JSON value`.
 
     The docstring is what the model reads. `effect` says what repeating the call does: `pure` (there is none),
-    `idempotent` (twice is as once), `reconcile` (the outside world can be asked), `once` (it must never start
-    twice). `pool` names the limit on calls at a time that the tool shares.
+    `idempotent` (twice is as once), `reconcile` (the outside world can be asked: `reconcile` takes the same
+    arguments and answers `WasDone(value)`, `WasNotDone()` or `CannotTell(reason)` before a step is taken over
+    that may have been started), `once` (it must never start twice). With `approval="always"` no call starts
+    that nobody approved, whatever the agent's file says. `pool` names the limit on calls at a time that the
+    tool shares; `time_limit_s` ends a call.
 
     Raises:
         FatalError: the function does not fit; the message says how.
@@ -105,6 +121,7 @@ def tool(
             time_limit_s=time_limit_s,
             pool=pool,
             reconcile=reconcile,
+            approval=_approval(approval, chosen),
         )
 
     return make
@@ -116,6 +133,14 @@ def _effect(effect: EffectClass | str, name: str) -> EffectClass:
         message = f"tool {name!r}: effect must be one of {', '.join(known)}, not {effect!r}"
         raise FatalError(message)
     return EffectClass(effect)
+
+
+def _approval(approval: Approval | str, name: str) -> Approval:
+    known = list(Approval)
+    if approval not in known:
+        message = f"tool {name!r}: approval must be one of {', '.join(known)}, not {approval!r}"
+        raise FatalError(message)
+    return Approval(approval)
 
 
 def _problem(

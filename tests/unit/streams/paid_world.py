@@ -15,10 +15,12 @@ from schemas.topics import TopicSpec
 from stores.redis.journal import Busy, Claimed, Done
 from streams.execute.invoke import Invoker
 from streams.execute.job import ExecuteJob, Executing
+from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
 from streams.execute.registry import Registry
 from streams.execute.tool import Tool, ToolContext, tool
 from streams.journal_settings import JournalSettings
 from streams.journaled import StepMachine
+from streams.journaled_ports import StepJournal
 from telemetry.tracing import Trace, derived
 from tests.fakes.redis_stores import FakeJournal, FakeRedis
 
@@ -79,7 +81,13 @@ class World:
     claims: dict[str, str] = field(default_factory=dict[str, str])
     erased: set[str] = field(default_factory=set[str])
     born_ms: int = START_MS + 3_600_000
+    outside: dict[str, int] = field(default_factory=dict[str, int])
+    """What the tool did to the world beyond, by step id."""
+    asked: list[str] = field(default_factory=list[str])
+    can_tell: bool = True
     redis: FakeRedis = field(init=False)
+    journal: StepJournal | None = None
+    """Another journal than the fake one of `redis`."""
     during_work: Callable[[], Awaitable[object]] | None = None
 
     def __post_init__(self) -> None:
@@ -107,12 +115,25 @@ class World:
             sequence=1,
         )
 
-    def tool(self) -> Tool:
-        @tool(effect=self.effect, name="count")
-        async def count(_arguments: Arguments, _context: ToolContext) -> int:
+    def tool(self, process: Process) -> Tool:
+        async def ask(_arguments: Arguments, context: ToolContext) -> Reconciled:
+            self.asked.append(context.step_id)
+            process.pass_by("asking")
+            if not self.can_tell:
+                return CannotTell("it does not answer")
+            done = self.outside.get(context.step_id)
+            return WasNotDone() if done is None else WasDone(done)
+
+        hook = ask if self.effect is EffectClass.RECONCILE else None
+
+        @tool(effect=self.effect, name="count", reconcile=hook)
+        async def count(_arguments: Arguments, context: ToolContext) -> int:
             """Count the calls."""
+            process.pass_by("before the effect")
             self.calls += 1
             mine = self.calls
+            self.outside[context.step_id] = mine
+            process.pass_by("after the effect")
             if self.during_work is not None:
                 await self.during_work()
             return mine
@@ -135,7 +156,7 @@ class World:
 
     def job(self, ports: "Ports") -> ExecuteJob:
         shared = Executing(
-            registry=Registry([self.tool()]),
+            registry=Registry([self.tool(ports.process)]),
             invoker=Invoker(pool_size=4, result_limit_bytes=1000),
             record=ports,
             now=lambda: datetime.fromtimestamp(self.now_ms / 1000, UTC),
@@ -151,8 +172,8 @@ class Ports:
     process: Process
 
     @property
-    def journal(self) -> FakeJournal:
-        return FakeJournal(self.world.redis)
+    def journal(self) -> StepJournal:
+        return self.world.journal or FakeJournal(self.world.redis)
 
     async def claim(self, partition: int, step_id: str, token: str, lease_ms: int) -> Claimed | Done | Busy:
         return await self.process.call("claim", self.journal.claim(partition, step_id, token, lease_ms))

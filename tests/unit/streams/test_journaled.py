@@ -25,7 +25,7 @@ YOUNG = START_MS + 1
 """Born when Redis had just begun: looked up."""
 CASES = [
     pytest.param(effect, born_ms, at, how, id=f"{effect}-{born_ms - START_MS}-{at}-{how.__name__}")
-    for effect in (EffectClass.PURE, EffectClass.ONCE)
+    for effect in (EffectClass.PURE, EffectClass.ONCE, EffectClass.RECONCILE)
     for born_ms in (OLD, YOUNG)
     for at in range(1, places(effect, born_ms) + 1)
     for how in DEATHS
@@ -61,7 +61,7 @@ async def test_a_death_anywhere_leaves_one_result(
     async with asyncio.timeout(5):
         await world.run()
     one_result(world)
-    assert world.calls <= (1 if effect is EffectClass.ONCE else 2)
+    assert world.calls <= (2 if effect is EffectClass.PURE else 1)
     if was_recorded or (was_complete and not flushed):
         assert world.calls == calls_before
 
@@ -71,6 +71,7 @@ async def test_an_undisturbed_step_asks_for_little() -> None:
     await World().run(process)
     assert [each for each in process.places if each.startswith("before")] == [
         "before claim",
+        "before the effect",
         "before complete",
         "before publish",
     ]

@@ -104,6 +104,9 @@ async def test_a_tool_gets_the_calls_ids_with_the_step_as_idempotency_key() -> N
             user_id=TOOL_CALL.user_id,
             run_id=TOOL_CALL.run_id,
             step_id=TOOL_CALL.id,
+            agent_id=TOOL_CALL.agent_id,
+            approved_by=TOOL_CALL.approved_by,
+            traceparent=derived("x").traceparent,
         )
     ]
 

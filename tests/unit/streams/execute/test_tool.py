@@ -27,13 +27,15 @@ async def weather(arguments: City, _context: ToolContext) -> str:
     return f"sunny in {arguments.name}"
 
 
-async def ask_outside(_arguments: City, _context: ToolContext) -> None:
+async def ask_outside(_arguments: City, _context: ToolContext) -> for_authors.Reconciled:
     """Ask what became of it."""
+    return for_authors.WasNotDone()
 
 
 def test_what_authors_import_makes_a_tool_that_can_be_called_as_it_is_written() -> None:
     assert for_authors.tool is tool
-    assert set(for_authors.__all__) == {"EffectClass", "Tool", "ToolContext", "ToolError", "tool"}
+    assert {"EffectClass", "Tool", "ToolContext", "ToolError", "tool"} <= set(for_authors.__all__)
+    assert {"WasDone", "WasNotDone", "CannotTell", "TransientError"} <= set(for_authors.__all__)
     assert all(hasattr(for_authors, name) for name in for_authors.__all__)
 
 
