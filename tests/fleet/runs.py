@@ -45,6 +45,14 @@ class Runs:
             )
             await self._read(min(left, 1.0))
 
+    async def wait_for(self, count: int, *, within_s: float) -> None:
+        """Return when `count` messages have a terminal run. Raises AssertionError when it takes longer."""
+        deadline = time.monotonic() + within_s
+        while len(self.by_message) < count:
+            left = deadline - time.monotonic()
+            assert left > 0, f"{len(self.by_message)} messages of {count} have a terminal run"
+            await self._read(min(left, 1.0))
+
     async def _read(self, timeout_s: float) -> None:
         for message in await self._reader.read(timeout_s=timeout_s):
             try:

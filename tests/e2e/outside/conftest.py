@@ -7,6 +7,7 @@ import pytest
 
 from maestro.embedded.stack import EmbeddedStack
 from schemas.agent_file import AgentFile, Planning
+from tests.fleet.effects import FOLDER
 from tests.fleet.fleet import running_fleet
 from tests.fleet.letters import Letters
 from tests.fleet.outside import Outside
@@ -23,18 +24,23 @@ ASSISTANT = AgentFile(
 async def outside(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outside]:
     """A running fleet whose default agent is played by the script beside this file."""
     scripts = Path(__file__).parent / "rehearsal"
+    effects = tmp_path_factory.mktemp("effects")
     async with running_fleet(
         stack,
         tmp_path_factory.mktemp("outside-fleet"),
         partitions=PARTITIONS,
-        extra_env={"MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts)},
+        extra_env={
+            "MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts),
+            "MAESTRO_TOOL_MODULES": "tests.fleet.effects",
+            FOLDER: str(effects),
+        },
     ) as fleet:
         await fleet.apply(ASSISTANT)
         runs, letters = Runs(fleet), Letters(fleet)
         await runs.start()
         await letters.start()
         try:
-            yield Outside(fleet=fleet, producer=Outsider(fleet), runs=runs, letters=letters)
+            yield Outside(fleet=fleet, producer=Outsider(fleet), runs=runs, letters=letters, effects=effects)
         finally:
             await letters.stop()
             await runs.stop()

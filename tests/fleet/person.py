@@ -1,0 +1,68 @@
+"""A person who answers whatever waits for one: approves what was asked for, denies what may have happened."""
+
+import asyncio
+from typing import Self
+
+from schemas import ids
+from schemas.lists import Action, CommandKind
+from schemas.records import SessionCommand
+from tests.fleet.fleet import Fleet
+
+PAUSE_S = 0.5
+_ANSWERS = {
+    Action.APPROVAL_REQUESTED.value: CommandKind.APPROVE,
+    Action.TOOL_OUTCOME_UNKNOWN.value: CommandKind.DENY,
+}
+
+
+class Person:
+    """Looks into the record twice a second. `approved` and `denied` are the tool calls answered."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._looking: asyncio.Task[None] | None = None
+        self._answered: set[tuple[str, str]] = set()
+        self.approved: set[str] = set()
+        self.denied: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        """Begin to look."""
+        self._looking = asyncio.create_task(self._look(), name="a person")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Look no more; a failure in the meantime is raised."""
+        looking = self._looking
+        if looking is not None:
+            looking.cancel()
+            await asyncio.wait([looking])
+            if not looking.cancelled():
+                looking.result()
+
+    async def _look(self) -> None:
+        while True:
+            rows = await self._fleet.database.fetch(
+                "select session_id::text as session, user_id, action, tool_call_id from task_logs"
+                " where action = any($1::text[])",
+                list(_ANSWERS),
+            )
+            for row in rows:
+                asked = (row["tool_call_id"], row["action"])
+                if asked not in self._answered:
+                    self._answered.add(asked)
+                    await self._answer(row["session"], row["user_id"], *asked)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _answer(self, session_id: str, user_id: str, call_id: str, action: str) -> None:
+        kind = _ANSWERS[action]
+        (self.approved if kind is CommandKind.APPROVE else self.denied).add(call_id)
+        await self._fleet.publish(
+            SessionCommand(
+                id=ids.new_id(),
+                session_id=session_id,
+                user_id=user_id,
+                kind=kind,
+                step_id=call_id,
+                reason="somebody looked",
+            )
+        )
