@@ -69,6 +69,11 @@ def tool_result_id(tool_call: str) -> str:
     return _derived("tool_result", tool_call)
 
 
+def document_id(step: str) -> str:
+    """Return the id of the document that a step saves."""
+    return _derived("document", step)
+
+
 def log_id(session_id: str, sequence: int) -> str:
     """Return the id of a session's log entry number `sequence`, counted from 1."""
     return _derived("log", session_id, sequence)

@@ -1,10 +1,10 @@
-"""What a run may spend, checked before each model call."""
+"""What runs and sessions may spend: checked before each model call, and the last moment of every step."""
 
 from dataclasses import dataclass
 
-from schemas.agent_file import Limits
+from schemas.agent_file import AgentConfiguration, Limits, SessionLimits
 from schemas.lists import StopReason
-from streams.session.context import ActiveRun
+from streams.session.context import ActiveRun, Context, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,16 +14,19 @@ class Exceeded:
     stop_reason: StopReason
     limit: float
     spent: float
+    of_session: bool
 
     @property
     def message(self) -> str:
         """A sentence that says what to do."""
-        unit = _UNITS[self.stop_reason]
-        return (
-            f"the run has used {self.spent:g} of {self.limit:g} {unit};"
-            " ask for less in one message, or raise the agent's limits"
-        )
+        what, instead = _ADVICE[self.of_session]
+        return f"the {what} has used {self.spent:g} of {self.limit:g} {_UNITS[self.stop_reason]}; {instead}"
 
+
+_ADVICE = {
+    False: ("run", "ask for less in one message, or raise the agent's limits"),
+    True: ("session", "begin a new session, or raise the agent's session_limits"),
+}
 
 _UNITS = {
     StopReason.BUDGET_GENERATIONS: "generations",
@@ -33,15 +36,78 @@ _UNITS = {
 }
 
 
-def exceeded(run: ActiveRun, limits: Limits, *, now_ms: int) -> Exceeded | None:
-    """Return the first budget of `limits` that leaves no room for another generation of `run`, or None."""
-    spent = (
-        (StopReason.BUDGET_GENERATIONS, limits.generations, run.next_index),
-        (StopReason.BUDGET_TOKENS, limits.tokens, run.usage.total_tokens),
-        (StopReason.BUDGET_COST, limits.cost, run.usage.cost or 0.0),
-        (StopReason.BUDGET_SECONDS, limits.seconds, (now_ms - run.started_at_ms) / 1000),
-    )
-    for reason, limit, used in spent:
-        if limit is not None and used >= limit:
-            return Exceeded(stop_reason=reason, limit=limit, spent=used)
+def exceeded(
+    context: Context, run: ActiveRun, spent: Usage, configuration: AgentConfiguration, *, now_ms: int
+) -> Exceeded | None:
+    """Return the budget that leaves no room for another generation of `run`, or None.
+
+    `spent` is what all runs of the session have used by now, `run` with its newest generation counted.
+    """
+    of_run = _exceeded(run.next_index, run.usage, run.active_ms(now_ms), configuration.limits)
+    return of_run or session_exceeded(context, spent, configuration.session_limits, now_ms=now_ms)
+
+
+def seconds_exceeded(
+    context: Context, run: ActiveRun, configuration: AgentConfiguration, *, now_ms: int
+) -> Exceeded | None:
+    """Return the budget of seconds that `run`, or the session with it, has used up at `now_ms`, or None."""
+    for limits, ms in (
+        (configuration.limits, run.active_ms(now_ms)),
+        (configuration.session_limits, _session_ms(context, now_ms)),
+    ):
+        over = _exceeded(0, _NOTHING, ms, limits)
+        if over is not None:
+            return over
     return None
+
+
+def session_exceeded(
+    context: Context, spent: Usage, limits: SessionLimits, *, now_ms: int
+) -> Exceeded | None:
+    """Return the budget of the session that leaves no room for another generation, or None."""
+    if limits == _NO_LIMITS:
+        return None
+    return _exceeded(spent.generations, spent, _session_ms(context, now_ms), limits)
+
+
+def due_ms(
+    context: Context,
+    run: ActiveRun | None,
+    deadline_s: int,
+    configuration: AgentConfiguration,
+    *,
+    now_ms: int,
+) -> int:
+    """Return when the session stops waiting for a step of `run` (None: of a run that begins now).
+
+    That is its own deadline, or the end of a budget of seconds when it comes first: a step that hangs cannot
+    spend more than its run may.
+    """
+    wait_ms = deadline_s * 1000
+    if (limit_s := configuration.limits.seconds) is not None:
+        wait_ms = min(wait_ms, limit_s * 1000 - (0 if run is None else run.active_ms(now_ms)))
+    if (limit_s := configuration.session_limits.seconds) is not None:
+        wait_ms = min(wait_ms, limit_s * 1000 - _session_ms(context, now_ms))
+    return now_ms + max(0, wait_ms)
+
+
+def _exceeded(generations: int, usage: Usage, ms: int, limits: Limits | SessionLimits) -> Exceeded | None:
+    budgets = (
+        (StopReason.BUDGET_GENERATIONS, limits.generations, generations),
+        (StopReason.BUDGET_TOKENS, limits.tokens, usage.total_tokens),
+        (StopReason.BUDGET_COST, limits.cost, usage.cost or 0.0),
+        (StopReason.BUDGET_SECONDS, limits.seconds, ms / 1000),
+    )
+    for reason, limit, used in budgets:
+        if limit is not None and used >= limit:
+            of_session = isinstance(limits, SessionLimits)
+            return Exceeded(stop_reason=reason, limit=limit, spent=used, of_session=of_session)
+    return None
+
+
+def _session_ms(context: Context, now_ms: int) -> int:
+    return context.spent_ms + (0 if context.run is None else context.run.active_ms(now_ms))
+
+
+_NO_LIMITS = SessionLimits()
+_NOTHING = Usage()

@@ -12,7 +12,7 @@ from schemas import ids
 from schemas.errors import ErrorCode, PoisonError
 from schemas.lists import Purpose, Role, RunStatus, SessionStatus, StopReason, TaskStatus
 
-FORMAT = 1
+FORMAT = 2
 """Version of the context's bytes and of the fold.
 
 Bytes of another format count as absent: the context is rebuilt.
@@ -23,6 +23,7 @@ Bytes of another format count as absent: the context is rebuilt.
 RECENT_EVENTS = 16
 RECENT_RUNS = 32
 ABANDONED_STEPS = 64
+RECENT_REFLECTIONS = 3
 
 
 class StepKind(StrEnum):
@@ -30,6 +31,17 @@ class StepKind(StrEnum):
 
     GENERATION = "generation"
     TOOL = "tool"
+    APPROVAL = "approval"
+    """A person's word about a tool call."""
+
+
+class NoteKind(StrEnum):
+    """What a run notes for itself in a generation without tools."""
+
+    PLAN = "plan"
+    REFLECTION = "reflection"
+    DRAFT = "draft"
+    """An answer that is checked before it is given."""
 
 
 class AskedCall(Struct, frozen=True, kw_only=True, gc=False):
@@ -79,10 +91,19 @@ class QueuedRun(Struct, frozen=True, kw_only=True, gc=False):
     metadata: str | None = None
 
 
+class Note(Struct, frozen=True, kw_only=True, gc=False):
+    """What a run said to itself. It lives as long as its run, and is no part of the conversation."""
+
+    kind: NoteKind
+    text: str
+
+
 class ActiveRun(Struct, frozen=True, kw_only=True, gc=False):
     """The run in progress.
 
-    `next_index` numbers its next generation; `batch` are the newest tool calls in call order.
+    `next_index` numbers its next generation; `batch` are the newest tool calls in call order, `has_failure`
+    says whether one of them failed. `waiting_since_ms` is set while the run waits for a person, `waited_ms`
+    is what such waits took before. `over` is the budget that was used up when the last answer was asked for.
     """
 
     id: str
@@ -97,13 +118,29 @@ class ActiveRun(Struct, frozen=True, kw_only=True, gc=False):
     usage: Usage = Usage()
     sql_query: str | None = None
     batch: tuple[str, ...] = ()
+    has_failure: bool = False
+    notes: tuple[Note, ...] = ()
+    over: StopReason | None = None
+    waiting_since_ms: int | None = None
+    waited_ms: int = 0
     announced_due_ms: int | None = None
+
+    def note(self, kind: NoteKind) -> str | None:
+        """Return the newest note of that kind, or None."""
+        return next((note.text for note in reversed(self.notes) if note.kind is kind), None)
+
+    def active_ms(self, now_ms: int) -> int:
+        """Return the milliseconds that the run took until `now_ms`, without those that a person took."""
+        until_ms = now_ms if self.waiting_since_ms is None else self.waiting_since_ms
+        return max(0, until_ms - self.started_at_ms - self.waited_ms)
 
 
 class Pending(Struct, frozen=True, kw_only=True, gc=False):
     """A step that was asked for and has not answered; everything that asking again needs.
 
-    `term` and `sequence` name the log entry that asked; `due_ms` is when the session stops waiting.
+    `term` and `sequence` name the log entry that asked; `due_ms` is when the session stops waiting. `call_id`
+    is the call as the model asked for it, where `step_id` is a repetition of it. `is_unknown`: the person is
+    asked whether to repeat a call that may have done its work.
     """
 
     step_id: str
@@ -119,6 +156,14 @@ class Pending(Struct, frozen=True, kw_only=True, gc=False):
     name: str | None = None
     arguments: str | None = None
     provider_call_id: str | None = None
+    call_id: str | None = None
+    approved_by: str | None = None
+    is_unknown: bool = False
+
+    @property
+    def asked_id(self) -> str:
+        """The id under which the model asked for this call."""
+        return self.call_id or self.step_id
 
 
 class EndedRun(Struct, frozen=True, kw_only=True, gc=False):
@@ -150,7 +195,8 @@ class KnownRun(Struct, frozen=True, kw_only=True, gc=False):
 class Context(Struct, frozen=True, kw_only=True, gc=False):
     """A session as its logs left it.
 
-    Times are milliseconds since 1970; `sequence` 0 means that nothing was logged yet.
+    Times are milliseconds since 1970; `sequence` 0 means that nothing was logged yet. `spent` counts all
+    runs, `spent_ms` is how long the ended ones took.
     """
 
     session_id: str
@@ -188,6 +234,7 @@ class Context(Struct, frozen=True, kw_only=True, gc=False):
     forgotten: bytes = b""
     applied: tuple[str, ...] = ()
     spent: Usage = Usage()
+    spent_ms: int = 0
 
     @property
     def task_id(self) -> str:

@@ -14,7 +14,7 @@ from schemas.lists import Action
 from schemas.records import LogEntry
 from streams.session.cause import Cause
 from streams.session.context import RECENT_EVENTS, Context
-from streams.session.folds import run, session, step
+from streams.session.folds import person, run, session, step
 from streams.session.payload_text import payload_of
 
 # Each function takes the payload type that PAYLOADS names for its action; a test walks through all pairs.
@@ -45,10 +45,14 @@ FOLDS: Mapping[Action, _Fold] = MappingProxyType(
         Action.TOOL_CALLED: step.tool_called,
         Action.TOOL_SUCCEEDED: step.tool_ended,
         Action.TOOL_FAILED: step.tool_ended,
-        Action.TOOL_OUTCOME_UNKNOWN: step.tool_ended,
+        Action.TOOL_OUTCOME_UNKNOWN: step.outcome_unknown,
+        Action.APPROVAL_REQUESTED: person.approval_requested,
+        Action.TOOL_APPROVED: person.approved,
+        Action.TOOL_DENIED: person.denied,
+        Action.RUN_WAITING: person.run_waiting,
         Action.OBSERVATION: step.observed,
         Action.RESULT_IGNORED: step.result_ignored,
-        Action.BUDGET_EXCEEDED: session.unchanged,
+        Action.BUDGET_EXCEEDED: step.budget_exceeded,
         Action.DEADLINE_PASSED: session.unchanged,
         Action.COMMAND_IGNORED: session.unchanged,
     }

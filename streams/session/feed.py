@@ -12,14 +12,20 @@ from schemas.records import LogEntry, TaskLogs
 from streams.session.event import ms_of
 from streams.session.payload_text import payload_of
 from streams.session.payloads import (
+    ApprovalRequested,
+    BudgetExceeded,
+    GenerationRequested,
     MessageRejected,
     Observation,
+    Payload,
     RunCancelled,
     RunCompleted,
     RunFailed,
     RunQueued,
     Thought,
+    ToolApproved,
     ToolCalled,
+    ToolDenied,
     ToolEnded,
 )
 
@@ -69,27 +75,48 @@ def _nothing(_entry: LogEntry) -> dict[str, Any]:
 
 
 def _details(entry: LogEntry) -> dict[str, Any]:
-    details: dict[str, Any] = {}
-    match payload_of(entry.action, entry.payload):
-        case RunQueued(position=position):
-            details = {"position": position}
+    payload = payload_of(entry.action, entry.payload)
+    match payload:
+        case GenerationRequested(purpose=purpose):
+            return {"purpose": purpose}
         case Thought(text=text) | Observation(text=text):
-            details = {"text": _cut(text)}
+            return {"text": _cut(text)}
         case ToolCalled(arguments=arguments):
-            details = _tool(entry) | {"arguments": _cut(arguments)}
+            return _tool(entry) | {"arguments": _cut(arguments)}
         case ToolEnded(outcome=outcome, text=text):
-            details = _tool(entry) | {"outcome": outcome, "text": _cut(text)}
-        case RunCompleted(output=output, sql_query=sql_query):
-            details = {"output": _cut(output), "sql_query": sql_query}
-        case RunFailed() | RunCancelled() | MessageRejected() as ended:
-            details = {
-                "stop_reason": ended.stop_reason,
-                "error_code": ended.error_code,
-                "error_message": _cut(ended.error_message),
+            return _tool(entry) | {"outcome": outcome, "text": _cut(text)}
+        case ApprovalRequested() | ToolApproved() | ToolDenied():
+            return _tool(entry) | _of_person(payload)
+        case _:
+            return _of_run(payload)
+
+
+def _of_run(payload: Payload | None) -> dict[str, Any]:
+    match payload:
+        case RunQueued(position=position):
+            return {"position": position}
+        case BudgetExceeded(stop_reason=stop_reason, asks_last=asks_last):
+            return {"stop_reason": stop_reason, "asks_last": asks_last}
+        case RunCompleted(output=output, sql_query=sql_query, stop_reason=stop_reason):
+            return {"output": _cut(output), "sql_query": sql_query, "stop_reason": stop_reason}
+        case RunFailed() | RunCancelled() | MessageRejected():
+            return {
+                "stop_reason": payload.stop_reason,
+                "error_code": payload.error_code,
+                "error_message": _cut(payload.error_message),
             }
         case _:
-            pass
-    return details
+            return {}
+
+
+def _of_person(payload: ApprovalRequested | ToolApproved | ToolDenied) -> dict[str, Any]:
+    match payload:
+        case ApprovalRequested(arguments=arguments, due_ms=due_ms, is_unknown=is_unknown):
+            return {"arguments": _cut(arguments), "due_ms": due_ms, "is_unknown": is_unknown}
+        case ToolApproved(approved_by=approved_by):
+            return {"approved_by": approved_by}
+        case ToolDenied(denied_by=denied_by, reason=reason):
+            return {"denied_by": denied_by, "reason": reason}
 
 
 def _tool(entry: LogEntry) -> dict[str, Any]:
@@ -100,13 +127,14 @@ _SHOWN: Mapping[Action, Callable[[LogEntry], dict[str, Any]]] = MappingProxyType
     {
         Action.SESSION_RESUMED: _nothing,
         Action.RUN_STARTED: _nothing,
-        Action.GENERATION_REQUESTED: _nothing,
         Action.DEADLINE_PASSED: _nothing,
+        Action.RUN_WAITING: _nothing,
         Action.RUN_ROLLED_BACK: _nothing,
         **dict.fromkeys(
             (
                 Action.MESSAGE_REJECTED,
                 Action.RUN_QUEUED,
+                Action.GENERATION_REQUESTED,
                 Action.PLAN,
                 Action.THOUGHT,
                 Action.REFLECTION,
@@ -114,7 +142,11 @@ _SHOWN: Mapping[Action, Callable[[LogEntry], dict[str, Any]]] = MappingProxyType
                 Action.TOOL_SUCCEEDED,
                 Action.TOOL_FAILED,
                 Action.TOOL_OUTCOME_UNKNOWN,
+                Action.APPROVAL_REQUESTED,
+                Action.TOOL_APPROVED,
+                Action.TOOL_DENIED,
                 Action.OBSERVATION,
+                Action.BUDGET_EXCEEDED,
                 Action.RUN_COMPLETED,
                 Action.RUN_FAILED,
                 Action.RUN_CANCELLED,

@@ -68,6 +68,7 @@ def tool_call(context: Context, run: ActiveRun, step: Pending) -> ToolCall:
         created_at=born_at,
         born_at=born_at,
         deadline_at=time_of(step.due_ms),
+        approved_by=step.approved_by,
         term=step.term,
         sequence=step.sequence,
     )

@@ -7,6 +7,7 @@ from msgspec.json import Decoder, Encoder
 
 from schemas.lists import Action
 from streams.session.payloads import (
+    ApprovalRequested,
     BudgetExceeded,
     CommandIgnored,
     ContextSummarized,
@@ -27,7 +28,9 @@ from streams.session.payloads import (
     SessionCreated,
     SessionResumed,
     Thought,
+    ToolApproved,
     ToolCalled,
+    ToolDenied,
     ToolEnded,
 )
 
@@ -52,11 +55,15 @@ PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
         Action.TOOL_SUCCEEDED: ToolEnded,
         Action.TOOL_FAILED: ToolEnded,
         Action.TOOL_OUTCOME_UNKNOWN: ToolEnded,
+        Action.APPROVAL_REQUESTED: ApprovalRequested,
+        Action.TOOL_APPROVED: ToolApproved,
+        Action.TOOL_DENIED: ToolDenied,
         Action.OBSERVATION: Observation,
         Action.CONTEXT_SUMMARIZED: ContextSummarized,
         Action.BUDGET_EXCEEDED: BudgetExceeded,
         Action.DEADLINE_PASSED: DeadlinePassed,
         Action.RESULT_IGNORED: ResultIgnored,
+        Action.RUN_WAITING: Payload,
         Action.RUN_COMPLETED: RunCompleted,
         Action.RUN_FAILED: RunFailed,
         Action.RUN_CANCELLED: RunCancelled,

@@ -7,7 +7,7 @@ conversation.
 from msgspec import Raw, Struct
 
 from schemas.lists import Purpose, SessionStatus, StopReason, ToolOutcome
-from streams.session.context import AskedCall, StepKind
+from streams.session.context import AskedCall, NoteKind, StepKind
 
 
 class Payload(Struct, frozen=True, kw_only=True, gc=False):
@@ -108,18 +108,22 @@ class GenerationEnded(Payload, frozen=True, kw_only=True, gc=False):
 
 
 class Thought(Payload, frozen=True, kw_only=True, gc=False):
-    """What the model said before it acts, and the calls that it asked for in their order."""
+    """What the model said before it acts, and the calls that it asked for in their order.
+
+    A `note` has no calls: it was said in a generation without tools.
+    """
 
     generation_id: str
     order: int
     text: str
     calls: tuple[AskedCall, ...]
+    note: NoteKind | None = None
 
 
 class ToolCalled(Payload, frozen=True, kw_only=True, gc=False):
     """A tool call is sent; the session waits until `due_ms`.
 
-    `arguments` is JSON text as the model gave it.
+    `arguments` is JSON text as the model gave it. `call_id` is the call that this one repeats.
     """
 
     generation_id: str
@@ -127,6 +131,39 @@ class ToolCalled(Payload, frozen=True, kw_only=True, gc=False):
     arguments: str
     provider_call_id: str | None
     due_ms: int
+    approved_by: str | None = None
+    call_id: str | None = None
+
+
+class ApprovalRequested(Payload, frozen=True, kw_only=True, gc=False):
+    """A person is asked whether a tool call may start, until `due_ms`; then it counts as denied.
+
+    `is_unknown`: the call was started before, and nobody knows whether it did its work.
+    """
+
+    generation_id: str
+    index: int
+    arguments: str
+    provider_call_id: str | None
+    due_ms: int
+    call_id: str | None = None
+    is_unknown: bool = False
+
+
+class ToolApproved(Payload, frozen=True, kw_only=True, gc=False):
+    """A person lets a tool call start."""
+
+    approved_by: str
+    reason: str | None
+
+
+class ToolDenied(Payload, frozen=True, kw_only=True, gc=False):
+    """A tool call will not be started; `text` is what the model reads. The clock denies as null."""
+
+    denied_by: str | None
+    reason: str
+    order: int
+    text: str
 
 
 class ToolEnded(Payload, frozen=True, kw_only=True, gc=False):
@@ -157,11 +194,16 @@ class ContextSummarized(Payload, frozen=True, kw_only=True, gc=False):
 
 
 class BudgetExceeded(Payload, frozen=True, kw_only=True, gc=False):
-    """A run has spent what it may."""
+    """A run, or the session with it, has spent what it may.
+
+    `asks_last`: nothing is waited for any more, and the model is asked for an answer with what there is.
+    """
 
     stop_reason: StopReason
     limit: float
     spent: float
+    of_session: bool = False
+    asks_last: bool = False
 
 
 class DeadlinePassed(Payload, frozen=True, kw_only=True, gc=False):
@@ -180,11 +222,12 @@ class ResultIgnored(Payload, frozen=True, kw_only=True, gc=False):
 
 
 class RunCompleted(Payload, frozen=True, kw_only=True, gc=False):
-    """A run has its answer."""
+    """A run has its answer; `stop_reason` names the budget when it had to answer before it was done."""
 
     output: str
     sql_query: str | None
     order: int
+    stop_reason: StopReason = StopReason.ANSWERED
 
 
 class RunFailed(Payload, frozen=True, kw_only=True, gc=False):

@@ -6,10 +6,11 @@ again whenever nobody saw all of them acknowledged.
 
 from collections.abc import Iterator
 
-from schemas.lists import Action, Role
+from schemas.errors import ErrorCode
+from schemas.lists import Action, Role, RunStatus, ToolOutcome
 from schemas.records import ConversationMessage, GenerationRequest, LogEntry, Record, TaskLogs, ToolCall
 from streams.session import outputs
-from streams.session.context import Context, StepKind
+from streams.session.context import Context, NoteKind, StepKind
 from streams.session.payload_text import payload_of
 from streams.session.payloads import (
     GenerationRequested,
@@ -19,6 +20,7 @@ from streams.session.payloads import (
     RunStarted,
     Thought,
     ToolCalled,
+    ToolDenied,
     ToolEnded,
 )
 
@@ -34,6 +36,9 @@ RUN_CHANGES = frozenset(
     }
 )
 """Entries after which a run's record is another."""
+
+_DECIDED_BY_PERSON = frozenset({Action.TOOL_APPROVED, Action.TOOL_DENIED})
+"""Entries after which a run's record is another when it waited for nothing else."""
 
 _TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}) - {Action.RUN_QUEUED}
 _SESSION_CHANGES = _TASK_CHANGES | {
@@ -64,15 +69,15 @@ def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...
             announce = announce or _is_earliest(after, payload)
         elif (message := _message(after, logs, entry, payload)) is not None:
             messages.append(message)
-        if entry.action in RUN_CHANGES and entry.run_id is not None:
+        if _changes_run(after, entry) and entry.run_id is not None:
             runs[entry.run_id] = entry.sequence
     return (*requests, *_runs(after, logs, runs), *messages, *_states(after, logs, partition, announce))
 
 
 def reissue(context: Context) -> tuple[GenerationRequest | ToolCall, ...]:
-    """Return the requests for all that is pending as they were first made.
+    """Return the requests for all that workers owe, as they were first made.
 
-    Same ids, birth, deadline, term and sequence; `context` as it is now.
+    Same ids, birth, deadline, term and sequence; `context` as it is now. What a person owes is no request.
     """
     run = context.run
     if run is None:
@@ -82,6 +87,15 @@ def reissue(context: Context) -> tuple[GenerationRequest | ToolCall, ...]:
         if step.kind is StepKind.GENERATION
         else outputs.tool_call(context, run, step)
         for step in context.pending
+        if step.kind is not StepKind.APPROVAL
+    )
+
+
+def _changes_run(after: Context, entry: LogEntry) -> bool:
+    if entry.action in RUN_CHANGES:
+        return True
+    return (
+        entry.action in _DECIDED_BY_PERSON and after.run is not None and after.run.status is RunStatus.RUNNING
     )
 
 
@@ -135,7 +149,7 @@ def _message(
             )
         case Thought():
             return _thought(logs, entry, payload)
-        case ToolEnded():
+        case ToolEnded() | ToolDenied():
             return _tool_result(logs, entry, payload)
         case Observation(order=order, text=text):
             return outputs.conversation_message(
@@ -162,14 +176,23 @@ def _thought(logs: TaskLogs, entry: LogEntry, payload: Thought) -> ConversationM
         order=payload.order,
         role=Role.ASSISTANT,
         content=payload.text,
-        stage=entry.action.value,
+        stage="draft" if payload.note is NoteKind.DRAFT else entry.action.value,
         tool_calls=[
             {"id": call.id, "name": call.name, "arguments": call.arguments} for call in payload.calls
         ],
     )
 
 
-def _tool_result(logs: TaskLogs, entry: LogEntry, payload: ToolEnded) -> ConversationMessage:
+def _tool_result(logs: TaskLogs, entry: LogEntry, payload: ToolEnded | ToolDenied) -> ConversationMessage:
+    outcome = (
+        {"outcome": ToolOutcome.DENIED, "error_code": ErrorCode.DENIED, "error_message": payload.reason}
+        if isinstance(payload, ToolDenied)
+        else {
+            "outcome": payload.outcome,
+            "error_code": payload.error_code,
+            "error_message": payload.error_message,
+        }
+    )
     return outputs.conversation_message(
         logs,
         entry,
@@ -177,15 +200,7 @@ def _tool_result(logs: TaskLogs, entry: LogEntry, payload: ToolEnded) -> Convers
         role=Role.TOOL,
         content=payload.text,
         stage="tool_result",
-        tool_results=[
-            {
-                "tool_call_id": entry.tool_call_id,
-                "name": entry.tool_name,
-                "outcome": payload.outcome,
-                "error_code": payload.error_code,
-                "error_message": payload.error_message,
-            }
-        ],
+        tool_results=[{"tool_call_id": entry.tool_call_id, "name": entry.tool_name, **outcome}],
     )
 
 

@@ -1,5 +1,6 @@
 """The prompt of a model call: what the context says, in the chat shape that models read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,37 @@ import orjson
 from schemas.agent_file import AgentConfiguration, Planning
 from schemas.lists import Purpose, Role
 from streams.session.configurations import read_configuration
-from streams.session.context import ActiveRun, AskedCall, Context, Message
+from streams.session.context import ActiveRun, AskedCall, Context, Message, NoteKind
 
 Chat = dict[str, Any]
 
 PLAN_FIRST = "Before you call tools, say in a sentence or two how you will proceed."
-NOT_ANSWERED = "The call did not answer: its run ended before."
+PLAN_ONLY = (
+    "Make a plan before anything else: in a few short steps, how you will answer the newest message, and with"
+    " which of these tools: {tools}. Write the plan only: nothing can be called yet, the answer comes later."
+)
+REFLECT_ON_RESULTS = (
+    "Look back at the newest tool results: what do they show, what went wrong, what follows from it? Write a"
+    " few sentences for yourself. Nothing can be called now, and the answer comes later."
+)
+REFLECT_ON_DRAFT = (
+    "Check your draft of the answer against the question and the tool results: is it right, complete, clear?"
+    " Write for yourself what to change, or that it is good. The final answer comes later."
+)
+ANSWER_FINALLY = (
+    "Write the final answer now, with what you found when you checked your draft. Nothing can be called now."
+)
+ANSWER_AT_LAST = (
+    "The budget of this run is used up, and nothing can be called any more. Answer with what you have, and"
+    " say what is missing."
+)
+NOT_ANSWERED = "The call did not answer: nobody waits for it any more."
+
+_TITLES = {
+    NoteKind.PLAN: "Your plan for the newest message",
+    NoteKind.REFLECTION: "Your notes on the way",
+    NoteKind.DRAFT: "Your draft of the answer",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +58,8 @@ def prompt(context: Context, run: ActiveRun, purpose: Purpose) -> Prompt:
     A function of the context alone: asking again gives the same.
     """
     configuration = read_configuration(run.configuration)
-    messages = [system_message(context, configuration, purpose), *chat_messages(context.messages)]
+    messages = [system_message(context, run, configuration, purpose), *chat_messages(context.messages)]
+    tools = configuration.tools if offers_tools(run, purpose, configuration) else ()
     parameters = {
         "fallback_models": configuration.fallback_models,
         "max_output_tokens": configuration.max_output_tokens,
@@ -41,16 +68,23 @@ def prompt(context: Context, run: ActiveRun, purpose: Purpose) -> Prompt:
     return Prompt(
         model_name=configuration.model,
         messages=orjson.dumps(messages).decode(),
-        tools=orjson.dumps(configuration.tools).decode(),
+        tools=orjson.dumps(tools).decode(),
         parameters=orjson.dumps(parameters).decode(),
     )
 
 
-def system_message(context: Context, configuration: AgentConfiguration, purpose: Purpose) -> Chat:
-    """Return the agent's system prompt with what the session knows besides its messages."""
+def offers_tools(run: ActiveRun, purpose: Purpose | None, configuration: AgentConfiguration) -> bool:
+    """Return whether the model may call tools in a generation of that purpose."""
+    if run.over is not None or purpose is Purpose.REFLECT or run.note(NoteKind.DRAFT) is not None:
+        return False
+    return purpose is not Purpose.PLAN or configuration.planning is not Planning.EXPLICIT
+
+
+def system_message(
+    context: Context, run: ActiveRun, configuration: AgentConfiguration, purpose: Purpose
+) -> Chat:
+    """Return the agent's system prompt with what the session and the run know besides the messages."""
     parts = [configuration.system_prompt]
-    if purpose is Purpose.PLAN and configuration.planning is Planning.INLINE and configuration.tools:
-        parts.append(PLAN_FIRST)
     if context.project_context != "{}":
         parts.append(f"Project: {context.project_context}")
     if context.working_directory:
@@ -59,7 +93,38 @@ def system_message(context: Context, configuration: AgentConfiguration, purpose:
         parts.append(f"The user's preferences: {context.preferences}")
     if context.context_summary:
         parts.append(f"Earlier in this conversation:\n{context.context_summary}")
+    if run.notes:
+        parts.extend(_noted(run))
+    instruction = _instruction(run, configuration, purpose)
+    if instruction is not None:
+        parts.append(instruction)
     return {"role": Role.SYSTEM, "content": "\n\n".join(parts)}
+
+
+def _noted(run: ActiveRun) -> Iterator[str]:
+    # Notes are no chat messages: some providers take a conversation that ends with the model's own words for
+    # the beginning of its answer.
+    for kind, title in _TITLES.items():
+        texts = [note.text for note in run.notes if note.kind is kind]
+        if texts:
+            yield f"{title}:\n" + "\n".join(texts)
+
+
+def _instruction(run: ActiveRun, configuration: AgentConfiguration, purpose: Purpose) -> str | None:
+    if run.over is not None:
+        return ANSWER_AT_LAST
+    has_draft = run.note(NoteKind.DRAFT) is not None
+    if purpose is Purpose.REFLECT:
+        return REFLECT_ON_DRAFT if has_draft else REFLECT_ON_RESULTS
+    if purpose is Purpose.PLAN:
+        return _plan_instruction(configuration)
+    return ANSWER_FINALLY if has_draft else None
+
+
+def _plan_instruction(configuration: AgentConfiguration) -> str | None:
+    if configuration.planning is Planning.EXPLICIT:
+        return PLAN_ONLY.format(tools=", ".join(configuration.tools) or "none")
+    return PLAN_FIRST if configuration.planning is Planning.INLINE and configuration.tools else None
 
 
 def chat_messages(messages: tuple[Message, ...]) -> list[Chat]:

@@ -23,6 +23,8 @@ class Rules:
     """Largest agent configuration that a run can carry."""
     max_answer_bytes: int = 131_072
     """Largest model answer, its text and tool arguments together."""
+    max_note_bytes: int = 8_192
+    """Largest plan or reflection that a run keeps; a longer one is cut with a note."""
     max_tool_calls: int = 64
     """Most tool calls of one generation; a model that asks for more has failed."""
     max_result_bytes: int = 32_768

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schemas.lists import TimerKind
-from streams.session.context import Context
+from streams.session.context import Context, StepKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,11 @@ class TimerChange:
 def timers_of(context: Context) -> dict[str, Timer]:
     """Return all timers of `context` by key; a rebuilt context arms the same."""
     return {
-        step.step_id: Timer(key=step.step_id, kind=TimerKind.DEADLINE, due_ms=step.due_ms)
+        step.step_id: Timer(
+            key=step.step_id,
+            kind=TimerKind.APPROVAL if step.kind is StepKind.APPROVAL else TimerKind.DEADLINE,
+            due_ms=step.due_ms,
+        )
         for step in context.pending
     }
 

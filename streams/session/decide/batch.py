@@ -1,16 +1,31 @@
-"""The tool calls of one generation are all answered: say what they brought, and ask the model again."""
+"""The tool calls of one generation are all answered: say what they brought, and go on."""
 
 from collections.abc import Mapping, Sequence
 
 from schemas.lists import Action
-from streams.session.context import ActiveRun, AskedCall
+from streams.session.context import ActiveRun, AskedCall, Message, Pending
+from streams.session.decide.course import after_batch, shorten
 from streams.session.decide.decision import Decision
-from streams.session.history import shorten_run
 from streams.session.payloads import Observation
 from streams.session.sizes import first_chars
 
 RESULT_CHARS = 160
 """What an observation says of one result."""
+
+
+def end_call(decision: Decision, run: ActiveRun, step: Pending, text: str, *, failed: bool) -> None:
+    """Conclude the batch of `step`, which has ended with `text`, when it was the last that was waited for."""
+    if any(other.step_id != step.step_id for other in decision.context.pending):
+        return
+    asked = _asking(decision, step)
+    texts = {
+        message.tool_call_id: message.content
+        for message in decision.context.messages
+        if message.tool_call_id is not None
+    }
+    texts[step.asked_id] = text
+    has_failure = run.has_failure or failed
+    conclude_batch(decision, run, asked.calls, texts, from_order=asked.order, has_failure=has_failure)
 
 
 def conclude_batch(
@@ -20,6 +35,7 @@ def conclude_batch(
     texts: Mapping[str, str],
     *,
     from_order: int,
+    has_failure: bool,
 ) -> None:
     """Log the observation of `calls` (results by call id in `texts`) and go on with `run`.
 
@@ -32,8 +48,13 @@ def conclude_batch(
         Observation(order=decision.next_order(), text="\n".join(lines)),
         run_id=run.id,
     )
-    own = [message for message in decision.context.messages if message.run_id == run.id]
-    shortened = shorten_run(own, from_order, decision.context.context_summary, decision.rules)
-    if shortened is not None:
-        decision.log(Action.CONTEXT_SUMMARIZED, shortened, run_id=run.id)
-    decision.go_on(run)
+    shorten(decision, run, from_order)
+    after_batch(decision, run, has_failure=has_failure)
+
+
+def _asking(decision: Decision, step: Pending) -> Message:
+    return next(
+        message
+        for message in reversed(decision.context.messages)
+        if any(call.id == step.asked_id for call in message.calls)
+    )

@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from schemas.fields import JsonInput, Name, Text
 from schemas.lists import Action, CommandKind, StopReason
 from schemas.records import Agent, SessionCommand
+from streams.session.context import ActiveRun, Pending, StepKind
+from streams.session.decide import person
 from streams.session.decide.decision import Decision
 from streams.session.decide.user_message import TITLE_CHARS, usable_agent
 from streams.session.payloads import CommandIgnored, SessionConfigured, SessionCreated
 from streams.session.sizes import cut, first_chars
 
-REASON_BYTES = 2_048
+REASON_BYTES = person.REASON_BYTES
 MAX_VALUE_BYTES = 8_192
 """Largest value of a session: each travels in every context and in every session record."""
 
@@ -144,6 +146,36 @@ def _end_run(decision: Decision, command: SessionCommand) -> None:
         _ignore(decision, command, "the run is not active any more")
 
 
+def _approve(decision: Decision, command: SessionCommand) -> None:
+    asked = _asked(decision, command)
+    if asked is not None:
+        run, step = asked
+        person.approve(decision, run, step, user_id=command.user_id, reason=command.reason)
+
+
+def _deny(decision: Decision, command: SessionCommand) -> None:
+    asked = _asked(decision, command)
+    if asked is not None:
+        run, step = asked
+        reason = command.reason or f"{command.user_id} denied it"
+        person.deny(decision, run, step, user_id=command.user_id, reason=reason)
+
+
+def _asked(decision: Decision, command: SessionCommand) -> tuple[ActiveRun, Pending] | None:
+    """Return the call that a person was asked about; ignore a command that names no such call."""
+    run = decision.context.run
+    step = decision.context.awaits(command.step_id or "")
+    if command.step_id is None:
+        _ignore(decision, command, "it names no tool call; put the call's id into step_id")
+    elif run is None or step is None or step.kind is not StepKind.APPROVAL:
+        _ignore(decision, command, "nobody is asked about this call, or not any more")
+    elif command.run_id not in {None, run.id}:
+        _ignore(decision, command, "the call belongs to another run than it names")
+    else:
+        return run, step
+    return None
+
+
 def _archive(decision: Decision, command: SessionCommand) -> None:
     if decision.context.archived:
         _ignore(decision, command, "the session is archived already")
@@ -180,6 +212,8 @@ _ACTS: Mapping[CommandKind, Callable[[Decision, SessionCommand], None]] = Mappin
         CommandKind.CANCEL: _end_run,
         CommandKind.INTERRUPT: _end_run,
         CommandKind.ROLLBACK: _end_run,
+        CommandKind.APPROVE: _approve,
+        CommandKind.DENY: _deny,
         CommandKind.ARCHIVE: _archive,
         CommandKind.UNARCHIVE: _unarchive,
     }

@@ -1,13 +1,14 @@
-"""The decision in the making: drafts so far, and what the conversation will be after them."""
+"""The decision in the making: drafts so far, and what was said and spent after them."""
 
 from msgspec import Raw
 
 from schemas import ids
-from schemas.agent_file import AgentConfiguration, Planning
-from schemas.lists import Action, Purpose, StopReason
-from streams.session.budgets import exceeded
+from schemas.agent_file import Planning
+from schemas.lists import Action, Purpose, Role, StopReason
+from streams.session import budgets
+from streams.session.budgets import Exceeded, session_exceeded
 from streams.session.configurations import read_configuration
-from streams.session.context import ActiveRun, Context, Message, QueuedRun
+from streams.session.context import ActiveRun, Context, Message, QueuedRun, Usage
 from streams.session.draft import Draft
 from streams.session.event import Event
 from streams.session.history import condense
@@ -16,10 +17,12 @@ from streams.session.payloads import (
     GenerationRequested,
     Payload,
     RunCancelled,
+    RunCompleted,
     RunFailed,
     RunStarted,
 )
 from streams.session.rules import Rules
+from streams.session.sizes import message_bytes
 
 
 class Decision:
@@ -31,6 +34,8 @@ class Decision:
         self.rules = rules
         self.messages: tuple[Message, ...] = context.messages
         """Messages of ended runs, and of the one that this decision ends."""
+        self.spent: Usage = context.spent
+        """What all runs have used, with the generation that this decision is about."""
         self._drafts: list[Draft] = []
         self._order = context.total_messages
 
@@ -84,17 +89,28 @@ class Decision:
         )
         configuration = read_configuration(run.configuration)
         purpose = Purpose.ACT if configuration.planning is Planning.NONE else Purpose.PLAN
-        self.request_generation(run.id, 0, purpose, configuration)
+        due_ms = budgets.due_ms(
+            self.context,
+            None,
+            configuration.generation_deadline_s,
+            configuration,
+            now_ms=self.event.at_ms,
+        )
+        self.request_generation(run.id, 0, purpose, configuration.model, due_ms)
 
-    def start_next(self, *, leaving_out: str | None = None) -> None:
-        """Begin the run that has waited longest, if any waits besides `leaving_out`."""
+    def start_next(self) -> None:
+        """Begin the run that has waited longest. Those that the session has no budget left for fail."""
         for run in self.context.queue:
-            if run.id != leaving_out:
+            limits = read_configuration(run.configuration).session_limits
+            over = session_exceeded(self.context, self.spent, limits, now_ms=self.event.at_ms)
+            if over is None:
                 self.start(run)
                 return
+            self.log_exceeded(run.id, over)
+            self._log_failed(run.id, over.stop_reason, over.stop_reason.value, over.message)
 
     def request_generation(
-        self, run_id: str, index: int, purpose: Purpose, configuration: AgentConfiguration
+        self, run_id: str, index: int, purpose: Purpose, model_name: str, due_ms: int
     ) -> None:
         """Ask the model."""
         self.log(
@@ -103,35 +119,44 @@ class Decision:
                 generation_id=ids.generation_id(run_id, index),
                 index=index,
                 purpose=purpose,
-                model_name=configuration.model,
-                due_ms=self.event.at_ms + configuration.generation_deadline_s * 1000,
+                model_name=model_name,
+                due_ms=due_ms,
             ),
             run_id=run_id,
         )
 
-    def go_on(self, run: ActiveRun) -> None:
-        """Ask the model once more, unless `run` (with what it has spent by now) has used up a budget."""
-        configuration = read_configuration(run.configuration)
-        over = exceeded(run, configuration.limits, now_ms=self.event.at_ms)
-        if over is None:
-            self.request_generation(run.id, run.next_index, Purpose.ACT, configuration)
-            return
+    def log_exceeded(self, run_id: str, over: Exceeded, *, asks_last: bool = False) -> None:
+        """Say that a budget is used up; `asks_last`: the model is asked for a last answer."""
         self.log(
             Action.BUDGET_EXCEEDED,
-            BudgetExceeded(stop_reason=over.stop_reason, limit=over.limit, spent=over.spent),
-            run_id=run.id,
+            BudgetExceeded(
+                stop_reason=over.stop_reason,
+                limit=over.limit,
+                spent=over.spent,
+                of_session=over.of_session,
+                asks_last=asks_last,
+            ),
+            run_id=run_id,
             success=False,
         )
-        self.fail(run, over.stop_reason, over.stop_reason.value, over.message)
+
+    def complete(self, run: ActiveRun, text: str, reason: StopReason = StopReason.ANSWERED) -> None:
+        """End the active run with its answer, and begin the next."""
+        order = self.next_order()
+        self.log(
+            Action.RUN_COMPLETED,
+            RunCompleted(output=text, sql_query=run.sql_query, order=order, stop_reason=reason),
+            run_id=run.id,
+        )
+        answer = Message(
+            order=order, role=Role.ASSISTANT, content=text, size=message_bytes(text), run_id=run.id
+        )
+        self.messages = (*self.messages, answer)
+        self.start_next()
 
     def fail(self, run: ActiveRun, reason: StopReason, code: str, message: str) -> None:
         """End the active run without an answer, and begin the next."""
-        self.log(
-            Action.RUN_FAILED,
-            RunFailed(stop_reason=reason, error_code=code, error_message=message),
-            run_id=run.id,
-            success=False,
-        )
+        self._log_failed(run.id, reason, code, message)
         self.start_next()
 
     def cancel(self, run_id: str, reason: StopReason, message: str) -> None:
@@ -150,3 +175,11 @@ class Decision:
         if reason is StopReason.ROLLED_BACK:
             self.log(Action.RUN_ROLLED_BACK, run_id=run_id)
             self.messages = tuple(said for said in self.messages if said.run_id != run_id)
+
+    def _log_failed(self, run_id: str, reason: StopReason, code: str, message: str) -> None:
+        self.log(
+            Action.RUN_FAILED,
+            RunFailed(stop_reason=reason, error_code=code, error_message=message),
+            run_id=run_id,
+            success=False,
+        )

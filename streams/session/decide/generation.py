@@ -1,22 +1,30 @@
-"""A model has answered: call tools, answer the user, or fail."""
+"""A model has answered: call tools, go on thinking, answer the user, or fail."""
 
 from msgspec.structs import replace
 
+from schemas.agent_file import AgentConfiguration, Approval
 from schemas.errors import ErrorCode
-from schemas.lists import Action, GenerationStatus, Role, StopReason, ToolOutcome
+from schemas.lists import Action, GenerationStatus, StopReason
 from schemas.records import Generation
+from streams.session import budgets
 from streams.session.configurations import read_configuration
-from streams.session.context import ActiveRun, AskedCall, Message, Pending, StepKind
+from streams.session.context import ActiveRun, AskedCall, Pending, StepKind
 from streams.session.decide.asked_calls import NonsenseError, ParsedCall, asked_calls
 from streams.session.decide.batch import conclude_batch
+from streams.session.decide.calls import ask_person, refuse, send
+from streams.session.decide.course import answer, give_up, out_of_budget, said_without_tools
 from streams.session.decide.decision import Decision
 from streams.session.decide.late import ignore_late
+from streams.session.decide.person import approval_due_ms, wait_for_person
 from streams.session.folds.step import with_generation
-from streams.session.payloads import GenerationEnded, RunCompleted, Thought, ToolCalled, ToolEnded
-from streams.session.sizes import cut, json_bytes, message_bytes
+from streams.session.payloads import GenerationEnded, Thought
+from streams.session.prompt import offers_tools
+from streams.session.sizes import cut, json_bytes
 
 ERROR_BYTES = 4_096
-"""What is kept of a model's or tool's error message."""
+"""What is kept of a model's error message."""
+
+_OUT_OF_TIME = frozenset({ErrorCode.MODEL_TIMEOUT, ErrorCode.DEADLINE})
 
 
 def decide_generation(decision: Decision, generation: Generation) -> None:
@@ -29,25 +37,34 @@ def decide_generation(decision: Decision, generation: Generation) -> None:
     if generation.status is not GenerationStatus.COMPLETED:
         code = generation.error_code or ErrorCode.MODEL_ERROR
         message = generation.error_message or "the model failed"
-        _fail(decision, run, _ended(step, generation, code=code, message=message))
+        _fail(decision, run, step, _ended(step, generation, code=code, message=message))
         return
+    has_tools = offers_tools(run, step.purpose, read_configuration(run.configuration))
     try:
-        calls = _checked_calls(decision, generation)
+        calls = _checked_calls(decision, generation, has_tools=has_tools)
     except NonsenseError as error:
         message = f"the model's answer is of no use: {error}; try again, or use another model"
-        _fail(decision, run, _ended(step, generation, code=ErrorCode.MODEL_NONSENSE, message=message))
+        _fail(decision, run, step, _ended(step, generation, code=ErrorCode.MODEL_NONSENSE, message=message))
         return
     ended = _ended(step, generation)
     decision.log(Action.GENERATION_COMPLETED, ended, run_id=run.id)
-    run = replace(run, usage=with_generation(run.usage, ended))
+    run = _with_usage(decision, run, ended)
     if calls:
         _act(decision, run, step, generation.response, calls)
+    elif has_tools:
+        answer(decision, run, step, generation.response)
     else:
-        _answer(decision, run, generation.response)
+        said_without_tools(decision, run, step, generation.response)
 
 
-def _checked_calls(decision: Decision, generation: Generation) -> tuple[ParsedCall, ...]:
-    calls = asked_calls(generation, max_calls=decision.rules.max_tool_calls)
+def _with_usage(decision: Decision, run: ActiveRun, ended: GenerationEnded) -> ActiveRun:
+    decision.spent = with_generation(decision.spent, ended)
+    return replace(run, usage=with_generation(run.usage, ended))
+
+
+def _checked_calls(decision: Decision, generation: Generation, *, has_tools: bool) -> tuple[ParsedCall, ...]:
+    # A model that had no tools and calls some all the same is taken by its text.
+    calls = asked_calls(generation, max_calls=decision.rules.max_tool_calls) if has_tools else ()
     size = json_bytes(generation.response) + sum(json_bytes(call.arguments) for call in calls)
     if size > decision.rules.max_answer_bytes:
         message = f"it takes {size} bytes, {decision.rules.max_answer_bytes} are allowed"
@@ -64,7 +81,7 @@ def _ended(
     return GenerationEnded(
         generation_id=step.step_id,
         index=step.index,
-        purpose=generation.purpose,
+        purpose=step.purpose or generation.purpose,
         model_name=generation.model_name,
         prompt_tokens=generation.prompt_tokens,
         completion_tokens=generation.completion_tokens,
@@ -77,9 +94,18 @@ def _ended(
     )
 
 
-def _fail(decision: Decision, run: ActiveRun, ended: GenerationEnded) -> None:
+def _fail(decision: Decision, run: ActiveRun, step: Pending, ended: GenerationEnded) -> None:
     decision.log(Action.GENERATION_FAILED, ended, run_id=run.id, success=False)
-    decision.fail(
+    run = _with_usage(decision, run, ended)
+    configuration = read_configuration(run.configuration)
+    if ended.error_code in _OUT_OF_TIME and run.over is None:
+        # The model had less time than its own deadline where the budget of seconds ends before.
+        over = budgets.seconds_exceeded(decision.context, run, configuration, now_ms=step.due_ms)
+        if over is not None:
+            out_of_budget(decision, run, over)
+            return
+    give_up(
+        decision,
         run,
         StopReason.MODEL_ERROR,
         ended.error_code or ErrorCode.MODEL_ERROR,
@@ -87,76 +113,42 @@ def _fail(decision: Decision, run: ActiveRun, ended: GenerationEnded) -> None:
     )
 
 
-def _answer(decision: Decision, run: ActiveRun, text: str) -> None:
-    order = decision.next_order()
-    decision.log(
-        Action.RUN_COMPLETED,
-        RunCompleted(output=text, sql_query=run.sql_query, order=order),
-        run_id=run.id,
-    )
-    answer = Message(order=order, role=Role.ASSISTANT, content=text, size=message_bytes(text), run_id=run.id)
-    decision.messages = (*decision.messages, answer)
-    decision.start_next()
-
-
-def _act(decision: Decision, run: ActiveRun, step: Pending, text: str, calls: tuple[ParsedCall, ...]) -> None:
-    asked = tuple(AskedCall(id=call.id, name=call.name, arguments=call.arguments) for call in calls)
-    thought = Thought(generation_id=step.step_id, order=decision.next_order(), text=text, calls=asked)
-    decision.log(_action_of(step, text), thought, run_id=run.id)
+def _act(decision: Decision, run: ActiveRun, step: Pending, text: str, asked: tuple[ParsedCall, ...]) -> None:
+    calls = tuple(AskedCall(id=call.id, name=call.name, arguments=call.arguments) for call in asked)
+    thought = Thought(generation_id=step.step_id, order=decision.next_order(), text=text, calls=calls)
+    decision.log(_action_of(run, step, text), thought, run_id=run.id)
     configuration = read_configuration(run.configuration)
-    due_ms = decision.event.at_ms + configuration.tool_deadline_s * 1000
-    room = decision.rules.max_batch_bytes // len(calls)
+    room = decision.rules.max_batch_bytes // len(asked)
+    for_person = {name for name, rule in configuration.approvals.items() if rule is Approval.ALWAYS}
+    is_asked = any(call.name in for_person and call.name in configuration.tools for call in asked)
+    due_ms = _tool_due_ms(decision, run, configuration, waits=is_asked)
     refused: dict[str, str] = {}
-    for call in calls:
-        if call.name in configuration.tools:
-            _call(decision, run, step, call, due_ms)
+    for call in asked:
+        if call.name not in configuration.tools:
+            refused[call.id] = refuse(decision, run, call, configuration.tools, room_bytes=room)
+        elif call.name in for_person:
+            approval_ms = approval_due_ms(decision, configuration)
+            ask_person(decision, run, step.step_id, call, due_ms=approval_ms)
         else:
-            refused[call.id] = _refuse(decision, run, call, configuration.tools, room)
-    if len(refused) == len(calls):
-        conclude_batch(decision, run, asked, refused, from_order=thought.order)
+            send(decision, run, step.step_id, call, due_ms=due_ms)
+    if is_asked:
+        wait_for_person(decision, run)
+    elif len(refused) == len(asked):
+        conclude_batch(decision, run, calls, refused, from_order=thought.order, has_failure=True)
 
 
-def _action_of(step: Pending, text: str) -> Action:
+def _tool_due_ms(
+    decision: Decision, run: ActiveRun, configuration: AgentConfiguration, *, waits: bool
+) -> int:
+    now_ms = decision.event.at_ms
+    if waits:  # The clock of the run stands still meanwhile.
+        return now_ms + configuration.tool_deadline_s * 1000
+    return budgets.due_ms(decision.context, run, configuration.tool_deadline_s, configuration, now_ms=now_ms)
+
+
+def _action_of(run: ActiveRun, step: Pending, text: str) -> Action:
     if not text.strip():
         return Action.THOUGHT
-    return Action.PLAN if step.index == 0 else Action.REFLECTION
-
-
-def _call(decision: Decision, run: ActiveRun, step: Pending, call: ParsedCall, due_ms: int) -> None:
-    decision.log(
-        Action.TOOL_CALLED,
-        ToolCalled(
-            generation_id=step.step_id,
-            index=call.index,
-            arguments=call.arguments,
-            provider_call_id=call.provider_call_id,
-            due_ms=due_ms,
-        ),
-        run_id=run.id,
-        tool_name=call.name,
-        tool_call_id=call.id,
-    )
-
-
-def _refuse(
-    decision: Decision, run: ActiveRun, call: ParsedCall, tools: tuple[str, ...], room_bytes: int
-) -> str:
-    known = ", ".join(tools) or "none"
-    message = f"there is no tool {call.name}; the tools are: {known}"
-    text = cut(f"Error ({ErrorCode.UNKNOWN_TOOL}): {message}", min(room_bytes, ERROR_BYTES))
-    decision.log(
-        Action.TOOL_FAILED,
-        ToolEnded(
-            outcome=ToolOutcome.UNKNOWN_TOOL,
-            order=decision.next_order(),
-            text=text,
-            latency_ms=0,
-            error_code=ErrorCode.UNKNOWN_TOOL,
-            error_message=cut(message, ERROR_BYTES // 4),
-        ),
-        run_id=run.id,
-        tool_name=call.name,
-        tool_call_id=call.id,
-        success=False,
-    )
-    return text
+    if step.index == 0:
+        return Action.PLAN
+    return Action.REFLECTION if run.batch else Action.THOUGHT

@@ -3,14 +3,18 @@
 from schemas.errors import ErrorCode
 from schemas.lists import Action, StopReason, TimerKind
 from schemas.records import TimerFired
-from streams.session.context import StepKind
+from streams.session.budgets import seconds_exceeded
+from streams.session.configurations import read_configuration
+from streams.session.context import ActiveRun, Pending, StepKind
+from streams.session.decide.course import give_up, out_of_budget
 from streams.session.decide.decision import Decision
+from streams.session.decide.person import deny
 from streams.session.event import ms_of
 from streams.session.payloads import DeadlinePassed
 
 
 def decide_timer(decision: Decision, timer: TimerFired) -> None:
-    """End the run whose step has not answered in time.
+    """End the run whose step has not answered in time, or deny what nobody has approved.
 
     A timer of something else, or of an earlier due time, is nothing.
 
@@ -19,10 +23,17 @@ def decide_timer(decision: Decision, timer: TimerFired) -> None:
     """
     run = decision.context.run
     step = decision.context.awaits(timer.key)
-    if timer.kind is not TimerKind.DEADLINE or run is None or step is None:
+    if run is None or step is None or ms_of(timer.due_at) < step.due_ms:
         return
-    if ms_of(timer.due_at) < step.due_ms:
-        return
+    is_for_person = step.kind is StepKind.APPROVAL
+    if timer.kind is TimerKind.APPROVAL and is_for_person:
+        reason = f"nobody approved it within {_waited_s(step):g} s"
+        deny(decision, run, step, user_id=None, reason=reason)
+    elif timer.kind is TimerKind.DEADLINE and not is_for_person:
+        _end(decision, run, step)
+
+
+def _end(decision: Decision, run: ActiveRun, step: Pending) -> None:
     decision.log(
         Action.DEADLINE_PASSED,
         DeadlinePassed(step_id=step.step_id, kind=step.kind, due_ms=step.due_ms),
@@ -31,7 +42,15 @@ def decide_timer(decision: Decision, timer: TimerFired) -> None:
         tool_call_id=step.step_id if step.kind is StepKind.TOOL else None,
         success=False,
     )
-    waited_s = (step.due_ms - step.born_at_ms) / 1000
+    configuration = read_configuration(run.configuration)
+    over = seconds_exceeded(decision.context, run, configuration, now_ms=step.due_ms)
+    if over is not None and run.over is None:
+        out_of_budget(decision, run, over)
+        return
     what = f"tool {step.name}" if step.kind is StepKind.TOOL else "the model"
-    message = f"{what} did not answer within {waited_s:g} s; try again, or raise the agent's deadline"
-    decision.fail(run, StopReason.DEADLINE, ErrorCode.DEADLINE, message)
+    message = f"{what} did not answer within {_waited_s(step):g} s; try again, or raise the agent's deadline"
+    give_up(decision, run, StopReason.DEADLINE, ErrorCode.DEADLINE, message)
+
+
+def _waited_s(step: Pending) -> float:
+    return (step.due_ms - step.born_at_ms) / 1000

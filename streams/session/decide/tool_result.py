@@ -5,13 +5,15 @@ from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
 
-from schemas.errors import ErrorCode
-from schemas.lists import Action, StopReason, ToolOutcome
+from schemas.lists import Action, ToolOutcome
 from schemas.records import ToolResult
-from streams.session.context import ActiveRun, Message, Pending, StepKind
-from streams.session.decide.batch import conclude_batch
+from streams.session.configurations import read_configuration
+from streams.session.context import ActiveRun, Pending, StepKind
+from streams.session.decide.batch import end_call
+from streams.session.decide.calls import ask_again, result_bytes
 from streams.session.decide.decision import Decision
 from streams.session.decide.late import ignore_late
+from streams.session.decide.person import approval_due_ms, wait_for_person
 from streams.session.payloads import ToolEnded
 from streams.session.rules import Rules
 from streams.session.sizes import cut
@@ -56,31 +58,12 @@ def decide_tool_result(decision: Decision, result: ToolResult) -> None:
         success=result.outcome is ToolOutcome.SUCCEEDED,
     )
     if result.outcome is ToolOutcome.OUTCOME_UNKNOWN:
-        message = f"nobody knows whether tool {step.name} did its work; look there before you ask again"
-        decision.fail(run, StopReason.TOOL_OUTCOME_UNKNOWN, ErrorCode.TOOL_OUTCOME_UNKNOWN, message)
+        due_ms = approval_due_ms(decision, read_configuration(run.configuration))
+        ask_again(decision, run, step, due_ms=due_ms)
+        wait_for_person(decision, run)
         return
-    if any(other.step_id != step.step_id for other in decision.context.pending):
-        return
-    _conclude(decision, replace(run, sql_query=sql_query or run.sql_query), step, text)
-
-
-def _conclude(decision: Decision, run: ActiveRun, step: Pending, text: str) -> None:
-    asked = _asking(decision, step)
-    texts = {
-        message.tool_call_id: message.content
-        for message in decision.context.messages
-        if message.tool_call_id is not None
-    }
-    texts[step.step_id] = text
-    conclude_batch(decision, run, asked.calls, texts, from_order=asked.order)
-
-
-def _asking(decision: Decision, step: Pending) -> Message:
-    return next(
-        message
-        for message in reversed(decision.context.messages)
-        if any(call.id == step.step_id for call in message.calls)
-    )
+    run = replace(run, sql_query=sql_query or run.sql_query)
+    end_call(decision, run, step, text, failed=result.outcome is not ToolOutcome.SUCCEEDED)
 
 
 def _action_of(result: ToolResult) -> Action:
@@ -94,8 +77,8 @@ def _action_of(result: ToolResult) -> Action:
 
 
 def _text(result: ToolResult, run: ActiveRun, rules: Rules) -> str:
-    """Return what the model reads. A batch shares its bytes: many results are cut more than one."""
-    limit = min(rules.max_result_bytes, rules.max_batch_bytes // max(1, len(run.batch)))
+    """Return what the model reads."""
+    limit = result_bytes(rules, len(run.batch))
     if result.outcome is ToolOutcome.SUCCEEDED:
         value: object = orjson.loads(result.result)
         return cut(value if isinstance(value, str) else result.result, limit)

@@ -6,8 +6,9 @@ from msgspec import Raw
 
 from schemas import ids
 from schemas.errors import PoisonError
-from schemas.lists import Action, AgentStatus, BusyPolicy, SessionStatus, StopReason
+from schemas.lists import Action, AgentStatus, BusyPolicy, RunStatus, SessionStatus, StopReason
 from schemas.records import Agent, UserMessage
+from streams.session.budgets import session_exceeded
 from streams.session.configurations import canonical_configuration, read_configuration
 from streams.session.context import Context, QueuedRun
 from streams.session.decide.decision import Decision
@@ -46,7 +47,7 @@ def decide_user_message(decision: Decision, message: UserMessage, agent: Agent |
     run = _run_of(decision, message)
     usable = usable_agent(agent, user_id=message.user_id, session_id=context.session_id)
     configuration, problem = _configuration(usable, run.agent_id, rules)
-    rejection = _refused(context, message, rules) or problem
+    rejection = _refused(context, message, rules) or problem or _over_budget(decision, configuration)
     policy = _policy(message, configuration)
     if rejection is None:
         rejection = _too_busy(context, run, configuration, policy, rules)
@@ -86,7 +87,7 @@ def _configuration(agent: Agent | None, agent_id: str, rules: Rules) -> tuple[st
         configuration = canonical_configuration(agent)
     except PoisonError as error:
         text = f"{error.message}; mend the agent and send the message again"
-        return "", _Rejection(reason=StopReason.UNKNOWN_AGENT, message=text)
+        return "", _Rejection(reason=StopReason.INVALID, message=text)
     if len(configuration.encode()) > rules.max_configuration_bytes:
         limit = rules.max_configuration_bytes
         text = f"the configuration of agent {agent_id} is larger than {limit} bytes; shorten it"
@@ -111,6 +112,12 @@ def _refused(context: Context, message: UserMessage, rules: Rules) -> _Rejection
     return None
 
 
+def _over_budget(decision: Decision, configuration: str) -> _Rejection | None:
+    limits = read_configuration(configuration).session_limits
+    over = session_exceeded(decision.context, decision.spent, limits, now_ms=decision.event.at_ms)
+    return None if over is None else _Rejection(reason=over.stop_reason, message=over.message)
+
+
 def _policy(message: UserMessage, configuration: str) -> BusyPolicy:
     for policy in (
         message.on_busy,
@@ -127,7 +134,9 @@ def _too_busy(
     if context.run is None or policy in {BusyPolicy.INTERRUPT, BusyPolicy.ROLLBACK}:
         return None
     if policy is BusyPolicy.REJECT:
-        text = f"run {context.run.id} is active; wait for its end, or send with on_busy enqueue"
+        is_asking = context.run.status is RunStatus.WAITING
+        until = "approve or deny the call that it asks about" if is_asking else "wait for its end"
+        text = f"run {context.run.id} is active; {until}, or send with on_busy enqueue"
         return _Rejection(reason=StopReason.BUSY, message=text)
     waiting = sum(json_bytes(other.content) + len(other.configuration) for other in context.queue)
     has_room = (

@@ -15,6 +15,7 @@ from streams.session.context import (
     KnownRun,
     Message,
     QueuedRun,
+    StepKind,
 )
 from streams.session.forgotten import with_run
 from streams.session.payloads import (
@@ -113,7 +114,7 @@ def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause
     )
 
 
-def completed(context: Context, payload: RunCompleted, _entry: LogEntry, _cause: Cause) -> Context:
+def completed(context: Context, payload: RunCompleted, _entry: LogEntry, cause: Cause) -> Context:
     """End the active run with its answer."""
     run = active(context)
     answer = Message(
@@ -124,34 +125,21 @@ def completed(context: Context, payload: RunCompleted, _entry: LogEntry, _cause:
         run_id=run.id,
     )
     ended = replace(
-        _ended(context, run, RunStatus.COMPLETED, StopReason.ANSWERED),
+        _ended(context, run, RunStatus.COMPLETED, payload.stop_reason),
         output=payload.output,
         sql_query=payload.sql_query,
     )
-    return said(_close(context, ended), answer)
+    return said(_close(context, ended, cause), answer)
 
 
-def failed(context: Context, payload: RunFailed, _entry: LogEntry, _cause: Cause) -> Context:
-    """End the active run without an answer."""
-    ended = replace(
-        _ended(context, active(context), RunStatus.FAILED, payload.stop_reason),
-        error_code=payload.error_code,
-        error_message=payload.error_message,
-    )
-    return _close(context, ended)
+def failed(context: Context, payload: RunFailed, entry: LogEntry, cause: Cause) -> Context:
+    """End a run, active or waiting for its turn, without an answer."""
+    return _stopped(context, RunStatus.FAILED, payload, entry, cause)
 
 
-def cancelled(context: Context, payload: RunCancelled, entry: LogEntry, _cause: Cause) -> Context:
-    """End a run, active or waiting, because somebody said so."""
-    run = context.run
-    if run is None or run.id != entry.run_id:
-        run = _waiting(context, entry)
-    ended = replace(
-        _ended(context, run, RunStatus.CANCELLED, payload.stop_reason),
-        error_code=payload.error_code,
-        error_message=payload.error_message,
-    )
-    return _close(context, ended)
+def cancelled(context: Context, payload: RunCancelled, entry: LogEntry, cause: Cause) -> Context:
+    """End a run, active or waiting for its turn, because somebody said so."""
+    return _stopped(context, RunStatus.CANCELLED, payload, entry, cause)
 
 
 def rolled_back(context: Context, _payload: Payload, entry: LogEntry, _cause: Cause) -> Context:
@@ -174,6 +162,29 @@ def said(context: Context, message: Message) -> Context:
     )
 
 
+def unanswered(context: Context, run_id: str) -> tuple[str, ...]:
+    """Return the steps of a run that may still answer."""
+    return tuple(
+        step.step_id
+        for step in context.pending
+        if step.run_id == run_id and step.kind is not StepKind.APPROVAL
+    )
+
+
+def _stopped(
+    context: Context, status: RunStatus, payload: RunFailed | RunCancelled, entry: LogEntry, cause: Cause
+) -> Context:
+    run = context.run
+    if run is None or run.id != entry.run_id:
+        run = _waiting(context, entry)
+    ended = replace(
+        _ended(context, run, status, payload.stop_reason),
+        error_code=payload.error_code,
+        error_message=payload.error_message,
+    )
+    return _close(context, ended, cause)
+
+
 def _ended(context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reason: StopReason) -> EndedRun:
     ended = EndedRun(
         id=run.id,
@@ -190,21 +201,22 @@ def _ended(context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reas
     return replace(ended, input=run.input, started_at_ms=run.started_at_ms, usage=run.usage)
 
 
-def _close(context: Context, ended: EndedRun) -> Context:
+def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
     """Take the run out of what is active, waiting or pending.
 
     Its unanswered steps are remembered: they may still answer.
     """
-    was_active = context.run is not None and context.run.id == ended.id
-    unanswered = tuple(step.step_id for step in context.pending if step.run_id == ended.id)
+    run = context.run
+    was_active = run is not None and run.id == ended.id
     return replace(
         _known(context, ended.id, ended.status),
-        run=None if was_active else context.run,
+        run=None if was_active else run,
         queue=tuple(waiting for waiting in context.queue if waiting.id != ended.id),
         pending=tuple(step for step in context.pending if step.run_id != ended.id),
-        abandoned=(*context.abandoned, *unanswered)[-ABANDONED_STEPS:],
+        abandoned=(*context.abandoned, *unanswered(context, ended.id))[-ABANDONED_STEPS:],
         ended=(*context.ended, ended),
         task_status=_TASK_STATUS[ended.status] if was_active else context.task_status,
+        spent_ms=context.spent_ms + (run.active_ms(cause.at_ms) if run is not None and was_active else 0),
     )
 
 

@@ -5,9 +5,20 @@ from msgspec.structs import replace
 from schemas.lists import Role
 from schemas.records import LogEntry
 from streams.session.cause import Cause
-from streams.session.context import Context, Message, Pending, StepKind, Usage
-from streams.session.folds.run import active, said
+from streams.session.context import (
+    ABANDONED_STEPS,
+    RECENT_REFLECTIONS,
+    Context,
+    Message,
+    Note,
+    NoteKind,
+    Pending,
+    StepKind,
+    Usage,
+)
+from streams.session.folds.run import active, said, unanswered
 from streams.session.payloads import (
+    BudgetExceeded,
     GenerationEnded,
     GenerationRequested,
     Observation,
@@ -35,22 +46,25 @@ def generation_requested(
         sequence=entry.sequence,
         purpose=payload.purpose,
     )
-    return _waiting(replace(context, run=replace(run, next_index=payload.index + 1)), step)
+    return waiting_for(replace(context, run=replace(run, next_index=payload.index + 1)), step)
 
 
 def generation_ended(context: Context, payload: GenerationEnded, _entry: LogEntry, _cause: Cause) -> Context:
     """Stop waiting for a model, and count what it used."""
     run = active(context)
     return replace(
-        _answered(context, payload.generation_id),
+        answered(context, payload.generation_id),
         run=replace(run, usage=with_generation(run.usage, payload)),
         spent=with_generation(context.spent, payload),
     )
 
 
 def thought(context: Context, payload: Thought, _entry: LogEntry, _cause: Cause) -> Context:
-    """Keep what the model said, and the order of the calls that it asked for."""
+    """Keep what the model said, and the order of the calls that it asked for; or what the run noted."""
     run = active(context)
+    if payload.note is not None:
+        noted = replace(run, notes=_with_note(run.notes, Note(kind=payload.note, text=payload.text)))
+        return replace(context, run=noted, total_messages=payload.order)
     message = Message(
         order=payload.order,
         role=Role.ASSISTANT,
@@ -60,7 +74,7 @@ def thought(context: Context, payload: Thought, _entry: LogEntry, _cause: Cause)
         calls=payload.calls,
     )
     batch = tuple(call.id for call in payload.calls)
-    return replace(said(context, message), run=replace(run, batch=batch))
+    return replace(said(context, message), run=replace(run, batch=batch, has_failure=False))
 
 
 def tool_called(context: Context, payload: ToolCalled, entry: LogEntry, cause: Cause) -> Context:
@@ -79,8 +93,10 @@ def tool_called(context: Context, payload: ToolCalled, entry: LogEntry, cause: C
         name=entry.tool_name,
         arguments=payload.arguments,
         provider_call_id=payload.provider_call_id,
+        call_id=payload.call_id,
+        approved_by=payload.approved_by,
     )
-    return _waiting(
+    return waiting_for(
         replace(context, run=replace(run, usage=_with_call(run.usage)), spent=_with_call(context.spent)), step
     )
 
@@ -94,12 +110,37 @@ def tool_ended(context: Context, payload: ToolEnded, entry: LogEntry, _cause: Ca
         content=payload.text,
         size=message_bytes(payload.text),
         run_id=run.id,
-        tool_call_id=entry.tool_call_id,
+        tool_call_id=asked_id(context, entry.tool_call_id or ""),
     )
-    answered = said(_answered(context, entry.tool_call_id or ""), message)
-    if payload.sql_query is None:
-        return answered
-    return replace(answered, run=replace(run, sql_query=payload.sql_query))
+    after = said(answered(context, entry.tool_call_id or ""), message)
+    if entry.success and payload.sql_query is None:
+        return after
+    return replace(
+        after,
+        run=replace(
+            run,
+            sql_query=run.sql_query if payload.sql_query is None else payload.sql_query,
+            has_failure=run.has_failure or not entry.success,
+        ),
+    )
+
+
+def outcome_unknown(context: Context, payload: ToolEnded, entry: LogEntry, _cause: Cause) -> Context:
+    """Stop waiting for a tool; what the model reads of the call follows from what a person decides."""
+    return replace(answered(context, entry.tool_call_id or ""), total_messages=payload.order)
+
+
+def budget_exceeded(context: Context, payload: BudgetExceeded, _entry: LogEntry, _cause: Cause) -> Context:
+    """Wait for nothing else when a last answer is asked for."""
+    if not payload.asks_last:
+        return context
+    run = active(context)
+    return replace(
+        context,
+        run=replace(run, over=payload.stop_reason),
+        pending=(),
+        abandoned=(*context.abandoned, *unanswered(context, run.id))[-ABANDONED_STEPS:],
+    )
 
 
 def observed(context: Context, payload: Observation, _entry: LogEntry, _cause: Cause) -> Context:
@@ -114,7 +155,8 @@ def result_ignored(context: Context, payload: ResultIgnored, _entry: LogEntry, _
     )
 
 
-def _waiting(context: Context, step: Pending) -> Context:
+def waiting_for(context: Context, step: Pending) -> Context:
+    """Return `context` with one more step that the active run waits for."""
     run = active(context)
     announced = run.announced_due_ms
     # The session's record names the earliest moment of the run; only an earlier one has to be announced.
@@ -123,8 +165,15 @@ def _waiting(context: Context, step: Pending) -> Context:
     return replace(context, run=run, pending=(*context.pending, step))
 
 
-def _answered(context: Context, step_id: str) -> Context:
+def answered(context: Context, step_id: str) -> Context:
+    """Return `context` without waiting for that step."""
     return replace(context, pending=tuple(step for step in context.pending if step.step_id != step_id))
+
+
+def asked_id(context: Context, step_id: str) -> str:
+    """Return the id under which the model asked for the call whose step that is."""
+    step = context.awaits(step_id)
+    return step_id if step is None else step.asked_id
 
 
 def with_generation(usage: Usage, payload: GenerationEnded) -> Usage:
@@ -145,3 +194,12 @@ def with_generation(usage: Usage, payload: GenerationEnded) -> Usage:
 
 def _with_call(usage: Usage) -> Usage:
     return replace(usage, tool_calls=usage.tool_calls + 1)
+
+
+def _with_note(notes: tuple[Note, ...], note: Note) -> tuple[Note, ...]:
+    # Only so many reflections: the rest of a run's notes is one plan and one draft.
+    noted = (*notes, note)
+    reflections = [old for old in noted if old.kind is NoteKind.REFLECTION]
+    if len(reflections) <= RECENT_REFLECTIONS:
+        return noted
+    return tuple(old for old in noted if old is not reflections[0])

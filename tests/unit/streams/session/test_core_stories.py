@@ -19,7 +19,7 @@ from schemas.records import (
     TaskLogs,
 )
 from schemas.topics import MAX_VALUE_BYTES
-from streams.session.context import from_bytes, to_bytes
+from streams.session.context import FORMAT, from_bytes, to_bytes
 from streams.session.event import micros_of, ms_of, time_of
 from streams.session.evolve import FOLDS
 from streams.session.feed import stages
@@ -295,7 +295,7 @@ def test_foreign_bytes_are_no_context() -> None:
     session = Simulated()
     session.say("hello")
     with pytest.raises(PoisonError, match="format 9"):
-        from_bytes(to_bytes(session.context).replace(b'"format":1', b'"format":9'))
+        from_bytes(to_bytes(session.context).replace(b'"format":%d' % FORMAT, b'"format":9'))
 
 
 def test_the_feed_shows_the_stages_in_order_without_the_configuration() -> None:
