@@ -23,6 +23,7 @@ BARRIER_EVERY_S = 0.1
 
 _READ_TIMEOUT_S = 1.0
 _RETRY_S = 0.5
+_SCHEMA_RETRY_S = 0.1
 
 _log = logger(__name__)
 
@@ -150,8 +151,19 @@ class AgentsTable:
                 continue
             async with self._progress:
                 for message in messages:
-                    self._apply(message)
+                    await self._apply_patiently(message)
                 self._progress.notify_all()
+
+    async def _apply_patiently(self, message: Message) -> None:
+        while True:
+            try:
+                self._apply(message)
+            except TransientError as error:
+                # Its schema is being looked up; whoever asks for an agent meanwhile waits with a deadline.
+                _log.info("agent cannot be read yet", offset=message.offset, error=error.message)
+                await asyncio.sleep(_SCHEMA_RETRY_S)
+            else:
+                return
 
     def _apply(self, message: Message) -> None:
         if message.value is None:

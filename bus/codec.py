@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import orjson
 from fastavro import (
@@ -45,6 +45,14 @@ class RegisteredSchema:
     schema: dict[str, Any]
 
 
+class Lookup(Protocol):
+    """Finds schemas that were registered after the codec was made."""
+
+    def find(self, topic: str, number: int) -> RegisteredSchema | None:
+        """Return the schema of a topic with this id, None without one. Raises TransientError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """How a topic's values were written, parsed once and without logical types."""
@@ -70,7 +78,7 @@ class Codec:
 
     Every committed version can be read under its built-in id. With `registered` schemas those of a registry
     can be read too, and the current ones are written under the registry's ids; topics that the registry does
-    not know keep their built-in ids.
+    not know keep their built-in ids. Ids that nobody knew are looked up with `lookup`, where there is one.
 
     Raises:
         FatalError: the registry has schemas of a topic, and its current one is not among them.
@@ -78,8 +86,13 @@ class Codec:
     """
 
     def __init__(
-        self, registered: Iterable[RegisteredSchema] = (), *, committed: Committed | None = None
+        self,
+        registered: Iterable[RegisteredSchema] = (),
+        *,
+        committed: Committed | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
+        self._lookup = lookup
         self._writers: dict[int, _Writer] = {}
         self._forms: dict[str, _Form] = {}
         versions = (committed or read_committed()).versions
@@ -131,6 +144,7 @@ class Codec:
         Raises:
             PoisonError: with code undecodable (not our framing, broken Avro or JSON), unknown_schema (nobody
                 knows the id, or it is another topic's), invalid (a field does not fit: named) or too_large.
+            TransientError: the registry is being asked for the schema's id; read the value again later.
 
         """
         form = self._form_of(spec)
@@ -148,7 +162,7 @@ class Codec:
         inbound topics goes through the record, so that its fields are what Avro would have carried.
 
         Raises:
-            PoisonError: as `decode`.
+            PoisonError, TransientError: as `decode`.
 
         """
         form = self._form_of(spec)
@@ -174,7 +188,8 @@ class Codec:
             same = [number for number, schema in theirs.items() if canonical_text(schema) == wanted]
             if not same:
                 message = (
-                    f"the schema registry has {topic} but not its current schema: register it and start again"
+                    f"the schema registry has {topic} but not its current schema: register it"
+                    " with `maestro topics --register` and start again"
                 )
                 raise FatalError(message)
             identity = same[-1]
@@ -192,7 +207,7 @@ class Codec:
         if len(value) < FRAME_BYTES:
             raise _not_a_value(spec, value)
         identity = int.from_bytes(value[1:FRAME_BYTES], "big")
-        writer = self._writers.get(identity)
+        writer = self._writers.get(identity) or self._looked_up(spec, identity)
         if writer is None or writer.topic != spec.name:
             owner = "nobody knows" if writer is None else f"belongs to {writer.topic}"
             message = (
@@ -215,6 +230,13 @@ class Codec:
             message = f"{len(value) - buffer.tell()} bytes are left after the Avro value"
             raise PoisonError(message, code=ErrorCode.UNDECODABLE)
         return cast("dict[str, Any]", datum)
+
+    def _looked_up(self, spec: TopicSpec, identity: int) -> _Writer | None:
+        found = None if self._lookup is None else self._lookup.find(spec.name, identity)
+        if found is None:
+            return None
+        self.learn(found)
+        return self._writers[identity]
 
 
 def _writer(registered: RegisteredSchema, current: Mapping[str, Any]) -> _Writer:

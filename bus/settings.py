@@ -94,8 +94,26 @@ class SchemaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SCHEMA_REGISTRY_", frozen=True, extra="ignore")
 
     url: str | None = Field(
-        default=None, description="Confluent-compatible registry; without one the built-in ids are used."
+        default=None,
+        description="Confluent-compatible schema registry, with the path of that interface;"
+        " without one the built-in ids are used.",
     )
     username: str | None = Field(default=None, description="User of the registry.")
     password: SecretStr | None = Field(default=None, description="Password of that user.")
+    token: SecretStr | None = Field(
+        default=None, description="Bearer token of the registry, instead of user and password."
+    )
+    ssl_cafile: str | None = Field(
+        default=None, description="File with the authorities that the registry's certificate rests on (PEM)."
+    )
     timeout_s: float = Field(default=10, gt=0, description="Seconds that the registry may take to answer.")
+    tries: int = Field(
+        default=3, ge=1, le=10, description="Times that the registry is asked before it counts as away."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> "SchemaSettings":
+        if self.token is not None and self.username is not None:
+            message = "SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_USERNAME exclude each other: unset one"
+            raise ValueError(message)
+        return self

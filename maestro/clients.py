@@ -12,7 +12,7 @@ from bus.message import Place
 from bus.names import TopicNames
 from bus.publisher import Publisher
 from bus.reader import Start, TopicReader
-from bus.registry import Registry
+from bus.schema_source import open_codec
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.settings import load
 from schemas.topics import TopicSpec
@@ -42,12 +42,13 @@ class KafkaAccess:
         Raises:
             SettingsError: the environment does not fit.
             TransientError: the schema registry cannot be reached.
+            FatalError: it refuses us, or lacks a current schema: `maestro topics --register`.
 
         """
         settings, topics, schemas = load(KafkaSettings, TopicSettings, SchemaSettings)
         names = TopicNames(topics.prefix)
-        registered = await Registry(schemas, names).schemas() if schemas.url else ()
-        return cls(settings=settings, topics=topics, names=names, codec=Codec(registered))
+        codec = await open_codec(schemas, names)
+        return cls(settings=settings, topics=topics, names=names, codec=codec)
 
     def reader(
         self,

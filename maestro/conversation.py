@@ -1,6 +1,7 @@
 """Speaking to a session: a message goes out, and its run is believed when the record confirms it."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
@@ -95,6 +96,7 @@ class Conversation:
         self._reader = reader
         self._codec = codec
         self._logs = logs
+        self._unread: deque[Message] = deque()
 
     async def send(self, message: UserMessage) -> Delivery:
         """Publish a message of this session; it must carry an id.
@@ -136,8 +138,11 @@ class Conversation:
         while True:
             try:
                 wait_s = _CONFIRM_EVERY_S if ended else _IDLE_READ_S
-                for message in await self._reader.read(timeout_s=wait_s):
-                    self._take(message, run_id, ended)
+                self._unread += await self._reader.read(timeout_s=wait_s)
+                while self._unread:
+                    # It stays where its schema is still looked up: a worker may be newer than this program.
+                    self._take(self._unread[0], run_id, ended)
+                    _ = self._unread.popleft()
                 # The newest first: a void state may stand before the true one, never after it for long.
                 for run in reversed(ended):
                     if await self._is_recorded(run):

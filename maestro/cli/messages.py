@@ -9,7 +9,7 @@ from bus.codec import Codec
 from bus.deadletter import PREFIX, REASON
 from bus.message import Message
 from bus.names import TopicNames
-from schemas.errors import NotFoundError, PoisonError
+from schemas.errors import MaestroError, NotFoundError
 from schemas.topics import BY_NAME, DEAD_LETTERS, TopicSpec
 
 
@@ -84,7 +84,7 @@ def _value(message: Message, names: TopicNames, codec: Codec) -> dict[str, Any]:
         return _raw(message.value, "the topic that it was written to is none of ours")
     try:
         return {"value": codec.decode(spec, message.value).model_dump(mode="json")}
-    except PoisonError as error:
+    except MaestroError as error:
         return _raw(message.value, error.message)
 
 

@@ -10,7 +10,7 @@ from bus.connection import client_options
 from bus.deadletter import DeadLetters
 from bus.names import TopicNames
 from bus.publisher import Publisher
-from bus.registry import Registry
+from bus.schema_source import open_codec
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.settings import load
 from schemas.errors import FatalError
@@ -72,8 +72,7 @@ async def open_bus(source: str) -> AsyncGenerator[Bus]:
     kafka, topics, schemas = load(KafkaSettings, TopicSettings, SchemaSettings)
     names = TopicNames(topics.prefix)
     await check_topics(kafka, topics)
-    registered = await Registry(schemas, names).schemas() if schemas.url else ()
-    codec = Codec(registered)
+    codec = await open_codec(schemas, names)
     publisher = Publisher(kafka, names=names, codec=codec, source=source)
     await publisher.start()
     try:
