@@ -31,8 +31,10 @@ def read_prompt(messages: Sequence[Mapping[str, Any]]) -> PromptState:
     last_user = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=-1)
     question = text_of(messages[last_user]) if last_user >= 0 else ""
     since = messages[last_user + 1 :]
-    answers = [i for i, message in enumerate(since) if message.get("role") == "assistant"]
-    newest = since[answers[-1] + 1 :] if answers else since
+    answers = [message for message in since if message.get("role") == "assistant"]
+    # What was said after the newest calls, a reflection say, does not make their results old.
+    calls = max((i for i, message in enumerate(since) if message.get("tool_calls")), default=-1)
+    newest = since[calls + 1 :]
     results: list[Any] = []
     errors: list[str] = []
     for message in newest:

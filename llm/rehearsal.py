@@ -3,13 +3,15 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import orjson
 
 from llm.completion import AskedCall, Completion, CompletionRequest, ModelError, OnDelta, Usage, checked
 from llm.prompt_state import PromptState, read_prompt
-from llm.script import Rule, Script
+from llm.purposes import is_for_rules, unscripted
+from llm.script import Fail, Rule, Script, When
 from llm.template import fields_of, fill, fill_all
 from schemas.errors import ErrorCode
 
@@ -18,6 +20,7 @@ DEFAULT_SCRIPT: Final = "demo"
 _BYTES_PER_TOKEN: Final = 4
 _PIECE: Final = re.compile(r"\S+\s*|\s+")
 _WORDS_PER_PIECE: Final = 4
+_UNSCRIPTED: Final = Rule()
 
 
 class RehearsalModel:
@@ -42,13 +45,15 @@ class RehearsalModel:
 
     async def _perform(self, request: CompletionRequest, on_delta: OnDelta) -> Completion:
         state = read_prompt(request.messages)
-        rule, groups = _rule_for(self._script(request.model), state, request)
+        found = _rule_for(self._script(request.model), state, request)
+        if found is None:
+            return await _say(request, _UNSCRIPTED, unscripted(request, state), (), on_delta)
+        rule, groups = found
         if rule.delay_s:
             await asyncio.sleep(rule.delay_s)
         if rule.fail is not None:
-            raise ModelError(rule.fail.message, code=rule.fail.code)
+            raise _failure(rule.fail)
         fields = fields_of(state, groups, [tool.name for tool in request.tools])
-        text = fill(rule.say, fields).strip()
         calls = tuple(
             AskedCall(
                 f"call_{state.round}_{number}",
@@ -57,20 +62,7 @@ class RehearsalModel:
             )
             for number, call in enumerate(rule.call)
         )
-        for piece in pieces(text):
-            on_delta(piece)
-            if rule.pace_s:
-                await asyncio.sleep(rule.pace_s)
-        return checked(
-            Completion(
-                model=request.model,
-                text=text,
-                tool_calls=calls,
-                usage=_usage(request, rule, text, calls),
-                finish_reason="tool_calls" if calls else "stop",
-                cost=0.0,
-            )
-        )
+        return await _say(request, rule, fill(rule.say, fields).strip(), calls, on_delta)
 
     def _script(self, model: str) -> Script:
         name = model.partition(":")[2] or DEFAULT_SCRIPT
@@ -88,25 +80,56 @@ def pieces(text: str) -> list[str]:
     return ["".join(words[i : i + _WORDS_PER_PIECE]) for i in range(0, len(words), _WORDS_PER_PIECE)]
 
 
+async def _say(
+    request: CompletionRequest, rule: Rule, text: str, calls: tuple[AskedCall, ...], on_delta: OnDelta
+) -> Completion:
+    for piece in pieces(text):
+        on_delta(piece)
+        if rule.pace_s:
+            await asyncio.sleep(rule.pace_s)
+    return checked(
+        Completion(
+            model=request.model,
+            text=text,
+            tool_calls=calls,
+            usage=_usage(request, rule, text, calls),
+            finish_reason="tool_calls" if calls else "stop",
+            cost=0.0,
+        )
+    )
+
+
+def _failure(fail: Fail) -> ModelError:
+    return ModelError(fail.message, code=fail.code, is_retryable=fail.retry, retry_after_s=fail.retry_after_s)
+
+
 def _rule_for(
     script: Script, state: PromptState, request: CompletionRequest
-) -> tuple[Rule, Mapping[str, str | None]]:
+) -> tuple[Rule, Mapping[str, str | None]] | None:
+    """Return the first rule that fits; None where the script has none for the request's purpose."""
     offered = {tool.name for tool in request.tools}
+    takes_all = is_for_rules(request)
     for rule in script.rules:
         when = rule.when
-        if when.stage is not None and when.stage is not state.stage:
-            continue
-        if when.round is not None and when.round != state.round:
-            continue
-        if when.offers is not None and when.offers not in offered:
-            continue
-        match = when.pattern.search(state.question)
-        if match is not None:
-            return rule, match.groupdict()
+        is_meant = takes_all if when.purpose is None else when.purpose is request.purpose
+        if is_meant and _holds(when, state, offered):
+            match = when.pattern.search(state.question)
+            if match is not None:
+                return rule, match.groupdict()
+    if not takes_all:
+        return None
     message = (
         f"{request.model}: no rule of the script fits this prompt; add one without conditions at its end"
     )
     raise ModelError(message, code=ErrorCode.MODEL_REFUSED_REQUEST)
+
+
+def _holds(when: When, state: PromptState, offered: AbstractSet[str]) -> bool:
+    if when.stage is not None and when.stage is not state.stage:
+        return False
+    if when.round is not None and when.round != state.round:
+        return False
+    return when.offers is None or when.offers in offered
 
 
 def _usage(request: CompletionRequest, rule: Rule, text: str, calls: tuple[AskedCall, ...]) -> Usage:

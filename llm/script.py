@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from schemas.errors import ErrorCode, FatalError
+from schemas.lists import Purpose
 
 
 class Stage(StrEnum):
@@ -32,6 +33,8 @@ class When(_Part):
     stage: Stage | None = None
     round: Annotated[int, Field(ge=0)] | None = None
     """Number of model answers since the last user message."""
+    purpose: Purpose | None = None
+    """What the generation must be for. Rules without it are for `act`, and for plans made with it."""
     offers: str | None = None
     """Name of a tool that the request must offer."""
 
@@ -65,6 +68,9 @@ class Fail(_Part):
 
     code: ErrorCode = ErrorCode.MODEL_ERROR
     message: str = "the rehearsal script says that this call fails"
+    retry: bool = False
+    """Whether the trouble may pass: then the call is made again."""
+    retry_after_s: Annotated[float, Field(ge=0)] | None = None
 
 
 class Tokens(_Part):

@@ -268,7 +268,7 @@ async def test_one_protocol_falls_back_to_the_other(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["openai/meta-llama/Llama-3-8b", ANTHROPIC])
 async def test_nothing_but_the_models_address_is_spoken_to(name: str) -> None:
-    """In a process of its own, where nothing is loaded yet; without usage, so that tokens are counted here."""
+    """In a process of its own, where nothing is loaded yet; no usage comes, so tokens are counted here."""
     program = Path(__file__).with_name("caller_of_a_model.py")
     async with model_server(Says(("Hello",))) as server:
         url = server.root if name == ANTHROPIC else server.openai_url

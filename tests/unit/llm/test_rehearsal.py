@@ -12,6 +12,7 @@ from llm.rehearsal import RehearsalModel, pieces
 from llm.script import parse_script
 from llm.settings import ModelSettings
 from schemas.errors import ErrorCode, FatalError
+from schemas.lists import Purpose
 
 SQL = ToolSpec(name="sql_query", description="reads", parameters={})
 CLOCK = ToolSpec(name="current_time", description="clock", parameters={})
@@ -182,3 +183,60 @@ async def test_an_unknown_script_is_said_with_those_there_are() -> None:
     with pytest.raises(ModelError, match="there are: demo") as caught:
         await build_models(ModelSettings()).complete(request, lambda _: None)
     assert caught.value.code is ErrorCode.MODEL_NOT_FOUND
+
+
+async def ask_for(purpose: Purpose, *messages: Chat, script: str | None = None) -> Completion:
+    rules = script or "rules: [{when: {stage: results}, say: done}, {say: act, call: [{tool: sql_query}]}]"
+    model = RehearsalModel({"s": parse_script(rules, source="s.yaml")})
+    request = CompletionRequest(id="1", model="rehearsal:s", messages=messages, purpose=purpose)
+    return await model.complete(request, lambda _: None)
+
+
+SYSTEM: Chat = {"role": "system", "content": "First make a plan."}
+
+
+async def test_a_plan_of_its_own_is_made_without_calling_tools() -> None:
+    answer = await ask_for(Purpose.PLAN, SYSTEM, user("how many?"))
+    assert answer.tool_calls == ()
+    assert answer.text.startswith("Plan:")
+    assert "how many?" in answer.text
+
+
+async def test_a_plan_that_comes_with_the_first_act_follows_the_rules() -> None:
+    assert (await ask_for(Purpose.PLAN, user("how many?"))).text == "act"
+
+
+async def test_a_reflection_says_how_the_last_step_went() -> None:
+    good = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result({"a": 1}))
+    bad = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result("no such table"))
+    draft = await ask_for(Purpose.REFLECT, user("how many?"))
+    assert "results" in good.text
+    assert "no such table" in bad.text
+    assert draft.text
+    assert good.tool_calls == bad.tool_calls == draft.tool_calls == ()
+
+
+async def test_after_a_reflection_the_results_are_still_the_newest() -> None:
+    thought: Chat = {"role": "assistant", "content": "The results are there."}
+    answer = await ask_for(Purpose.ACT, user("how many?"), calls(), result({"a": 1}), thought)
+    assert answer.text == "done"
+
+
+async def test_titles_and_summaries_come_from_the_conversation() -> None:
+    title = await ask_for(Purpose.TITLE, user("one two three four five six seven eight nine"))
+    summary = await ask_for(Purpose.SUMMARIZE, user("how many?"), {"role": "assistant", "content": "42"})
+    assert title.text == "one two three four five six seven eight"
+    assert summary.text == "user: how many?\nassistant: 42"
+
+
+async def test_a_rule_may_be_for_one_purpose() -> None:
+    script = "rules: [{when: {purpose: reflect}, say: hm}, {say: act}]"
+    assert (await ask_for(Purpose.REFLECT, user("x"), script=script)).text == "hm"
+    assert (await ask_for(Purpose.ACT, user("x"), script=script)).text == "act"
+
+
+async def test_a_scripted_failure_may_be_one_that_passes() -> None:
+    script = "rules: [{fail: {code: model_rate_limited, retry: true, retry_after_s: 3}}]"
+    with pytest.raises(ModelError) as caught:
+        await play(script, user("x"))
+    assert (caught.value.is_retryable, caught.value.retry_after_s) == (True, 3)
