@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sinks.ports import Entry, Move, Row
+from sinks.ports import Entry, Move
 
 T = TypeVar("T")
 
@@ -49,11 +49,6 @@ def _beats(row: T, held: T, rule: Rule, version: Callable[[T], tuple[int, int]] 
     if rule is Rule.GREATEST and version is not None:
         return version(row) > version(held)
     return rule is Rule.LAST
-
-
-def columns_of(rows: Sequence[Row], names: Iterable[str]) -> list[list[Any]]:
-    """Return the rows turned by a quarter: one list of values per name."""
-    return [[row[name] for row in rows] for name in names]
 
 
 def moves_of(entries: Sequence[Entry], positions: Mapping[int, int]) -> list[Move]:

@@ -1,9 +1,9 @@
 """Messages to rows, without holding the event loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from bus.message import Message
+from bus.message import Message, Place
 from schemas.errors import ErrorCode, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.topics import TopicSpec
@@ -23,38 +23,38 @@ _log = logger(__name__)
 
 
 async def decoded(
-    decoder: Decoder, spec: TopicSpec, messages: Sequence[Message]
-) -> tuple[list[Entry], list[Refused]]:
-    """Return the rows of the messages in order, and those that cannot be decoded.
+    decoder: Decoder, topics: Mapping[str, TopicSpec], messages: Mapping[Place, Sequence[Message]]
+) -> dict[Place, list[Entry]]:
+    """Return the entries of the messages in order; what cannot be decoded says why.
 
-    A message without a value is a tombstone on a compacted topic, and undecodable elsewhere. An error that
-    the decoder did not foresee is the fault of one message: the others are kept all the same.
+    `topics` are full names. A message without a value is a tombstone on a compacted topic, and undecodable
+    elsewhere. An error that the decoder did not foresee is the fault of one message: the others are kept.
     """
-    entries: list[Entry] = []
-    refused: list[Refused] = []
-    for number, message in enumerate(messages, 1):
-        if message.value is None and spec.is_compacted:
-            entries.append(Entry(message, None))
-            continue
-        outcome = _outcome(decoder, spec, message)
-        if isinstance(outcome, Entry):
-            entries.append(outcome)
-        else:
-            refused.append(outcome)
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-    return entries, refused
+    found: dict[Place, list[Entry]] = {}
+    left = _TURN
+    for place, several in messages.items():
+        spec = topics[place[0]]
+        entries = found[place] = []
+        for message in several:
+            entries.append(_outcome(decoder, spec, message))
+            left -= 1
+            if not left:
+                left = _TURN
+                await asyncio.sleep(0)
+    return found
 
 
-def _outcome(decoder: Decoder, spec: TopicSpec, message: Message) -> Entry | Refused:
+def _outcome(decoder: Decoder, spec: TopicSpec, message: Message) -> Entry:
+    if message.value is None and spec.is_compacted:
+        return Entry(message, None)
     try:
         return Entry(message, decoder.decode_plain(spec, message.value))
     except PoisonError as error:
         reason = _REASONS.get(error.code, DeadLetterReason.UNDECODABLE)
-        return Refused(message, reason, error.message)
+        return Entry(message, None, Refused(message, reason, error.message))
     except MaestroError:
         raise
     except Exception as error:  # noqa: BLE001  raised again, it would stop the sink here after each restart
         _log.exception("decoding raised", topic=spec.name, partition=message.partition, offset=message.offset)
         sentence = f"decoding raised {type(error).__name__}: {error}"
-        return Refused(message, DeadLetterReason.HANDLER_ERROR, sentence)
+        return Entry(message, None, Refused(message, DeadLetterReason.HANDLER_ERROR, sentence))

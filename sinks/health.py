@@ -19,7 +19,7 @@ class Health:
     """Liveness and readiness of one sink process, with reasons."""
 
     def __init__(self) -> None:
-        self._beat_s = time.monotonic()
+        self._beats_s = {0: time.monotonic()}
         self._failure: str | None = None
         self._readiness = Verdict(ok=False, reason="starting")
 
@@ -27,9 +27,9 @@ class Health:
         """Whether the process makes progress; a no means: kill it and start it anew."""
         if self._failure is not None:
             return Verdict(ok=False, reason=self._failure)
-        stalled_s = time.monotonic() - self._beat_s
+        stalled_s = time.monotonic() - min(self._beats_s.values())
         if stalled_s > _STALL_LIMIT_S:
-            return Verdict(ok=False, reason=f"the loop has not come round for {stalled_s:.0f} s")
+            return Verdict(ok=False, reason=f"a loop has not come round for {stalled_s:.0f} s")
         return Verdict(ok=True)
 
     def ready(self) -> Verdict:
@@ -37,9 +37,9 @@ class Health:
         live = self.live()
         return self._readiness if live.ok else live
 
-    def beat(self, readiness: Verdict) -> None:
-        """Note that the loop came round, and whether messages are being recorded."""
-        self._beat_s = time.monotonic()
+    def beat(self, stream: int, readiness: Verdict) -> None:
+        """Note that the loop of a stream came round, and whether messages are being recorded."""
+        self._beats_s[stream] = time.monotonic()
         self._readiness = readiness
 
     def fail(self, reason: str) -> None:

@@ -1,17 +1,16 @@
-"""One topic's way into the store: collect, decode, write with patience; one transaction at a time."""
+"""Some topics' way into the store: collect, write with patience; one transaction at a time."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from bus.message import Message, Place
+from bus.message import Place
 from schemas.errors import TransientError
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.batch import moves_of
-from sinks.decoding import decoded
 from sinks.errors import OvertakenError
-from sinks.ports import Decoder, Entry, OnRefused, Store
+from sinks.ports import Batch, Entry, OnRefused, Refused, Store
 from sinks.settings import SinkSettings
 from telemetry.logs import logger
 
@@ -22,88 +21,97 @@ _log = logger(__name__)
 class Claim:
     """One assignment of one partition. What was fetched under an older claim is not written any more."""
 
+    place: Place
     position: int
     """The offset that the store has now."""
     fetched: int
     """The next offset that is taken from the source."""
     generation: int
     """The assignment that it belongs to."""
+    waiting: deque[Entry] = field(default_factory=deque[Entry])
+
+
+_Taken = dict[Claim, list[Entry]]
 
 
 class Lane:
-    """Buffers and writes one topic."""
+    """Buffers and writes topics (full name → specification) in common transactions.
+
+    `linger_s` is how long entries wait for company, unless one of them is awaited by somebody.
+    """
 
     def __init__(
         self,
-        spec: TopicSpec,
-        topic: str,
+        topics: Mapping[str, TopicSpec],
         *,
         settings: SinkSettings,
+        linger_s: float,
         store: Store,
-        decoder: Decoder,
         refuse: OnRefused,
         generation: Callable[[], int],
         overtaken: Callable[[str], None],
     ) -> None:
-        self.spec = spec
-        self.topic = topic
+        self.topics = topics
         self.is_store_away = False
         self._settings = settings
+        self._linger_s = linger_s
         self._store = store
-        self._decoder = decoder
         self._refuse = refuse
         self._generation = generation
         self._overtaken = overtaken
-        self._linger_s = 0.0 if spec is TASK_LOGS else settings.linger_ms / 1000
-        self._claims: dict[int, Claim] = {}
-        self._waiting: deque[tuple[Message, Claim]] = deque()
+        self._claims: dict[Place, Claim] = {}
+        self._ready: deque[Claim] = deque()
+        self._count = 0
         self._bytes = 0
         self._arrival = asyncio.Event()
         self._enough = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self._writing = asyncio.Lock()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether fetching this topic should pause."""
-        return (
-            len(self._waiting) >= self._settings.buffer_records or self._bytes >= self._settings.buffer_bytes
-        )
-
-    @property
-    def is_half_empty(self) -> bool:
-        """Whether fetching this topic may go on."""
-        most = self._settings
-        return len(self._waiting) <= most.buffer_records // 2 and self._bytes <= most.buffer_bytes // 2
+    async def has_room(self, timeout_s: float) -> bool:
+        """Wait until more may be fetched; False when it is still full after `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._room.wait()
+        except TimeoutError:
+            return False
 
     @property
     def positions(self) -> dict[Place, int]:
         """The offset that the store has, of each claimed partition."""
-        return {(self.topic, partition): claim.position for partition, claim in self._claims.items()}
+        return {place: claim.position for place, claim in self._claims.items()}
 
-    def claim(self, partition: int, position: int, generation: int) -> None:
+    def claim(self, place: Place, position: int, generation: int) -> None:
         """Take a partition from the offset that the store has."""
-        self._claims[partition] = Claim(position, position, generation)
+        self._claims[place] = Claim(place, position, position, generation)
 
-    def put(self, messages: Iterable[Message]) -> None:
-        """Buffer messages; those of unclaimed partitions, and repeats, are left out."""
-        for message in messages:
-            claim = self._claims.get(message.partition)
-            if claim is None or message.offset < claim.fetched:
+    def put(self, entries: Mapping[Place, Sequence[Entry]], generation: int) -> None:
+        """Buffer what was fetched in that generation; unclaimed partitions and repeats are left out."""
+        for place, several in entries.items():
+            claim = self._claims.get(place)
+            if claim is None or claim.generation != generation:
                 continue
-            claim.fetched = message.offset + 1
-            self._waiting.append((message, claim))
-            self._bytes += _size_of(message)
-        if self._waiting:
-            self._arrival.set()
-        if len(self._waiting) >= self._settings.batch_rows:
-            self._enough.set()
+            new = [entry for entry in several if entry.message.offset >= claim.fetched]
+            if not new:
+                continue
+            claim.fetched = new[-1].message.offset + 1
+            if not claim.waiting:
+                self._ready.append(claim)
+            claim.waiting.extend(new)
+            self._count += len(new)
+            self._bytes += sum(map(_size_of, new))
+            if self._linger_s and any(map(_is_awaited, new)):
+                self._enough.set()
+        self._signal()
 
     def drop(self) -> None:
         """Forget all claims and what is buffered: it is fetched again by whoever has it next."""
         self._claims.clear()
-        self._waiting.clear()
-        self._bytes = 0
-        self._arrival.clear()
+        self._ready.clear()
+        self._count = self._bytes = 0
+        self._enough.clear()
+        self._signal()
 
     async def settle(self, limit_s: float) -> None:
         """Wait until no transaction is in flight, but not longer than `limit_s`."""
@@ -129,55 +137,79 @@ class Lane:
                 if taken:
                     await self._write(taken)
 
-    async def _collect(self) -> None:
-        if self._linger_s and len(self._waiting) < self._settings.batch_rows:
-            self._enough.clear()
-            try:
-                await asyncio.wait_for(self._enough.wait(), self._linger_s)
-            except TimeoutError:
-                return
-
-    def _take(self) -> list[tuple[Message, Claim]]:
+    def _signal(self) -> None:
         settings = self._settings
-        many = settings.behind_batch_rows
-        most = many if len(self._waiting) >= many else settings.batch_rows
-        taken: list[tuple[Message, Claim]] = []
-        size = 0
-        while self._waiting and len(taken) < most and size < settings.buffer_bytes // 4:
-            message, claim = self._waiting.popleft()
-            taken.append((message, claim))
-            size += _size_of(message)
+        _set(self._arrival, self._count > 0)
+        if self._count >= settings.batch_rows:
+            self._enough.set()
+        _set(self._room, self._count < settings.buffer_records and self._bytes < settings.buffer_bytes)
+
+    async def _collect(self) -> None:
+        if not self._linger_s:
+            return
+        try:
+            async with asyncio.timeout(self._linger_s):
+                await self._enough.wait()
+        except TimeoutError:
+            return
+
+    def _take(self) -> _Taken:
+        most = self._settings.behind_batch_rows
+        most_bytes = self._settings.buffer_bytes // 4
+        taken: _Taken = {}
+        count = size = 0
+        self._enough.clear()
+        while self._ready and count < most and size < most_bytes:
+            claim = self._ready.popleft()
+            entries = taken[claim] = []
+            while claim.waiting and count < most and size < most_bytes:
+                entry = claim.waiting.popleft()
+                entries.append(entry)
+                size += _size_of(entry)
+                count += 1
+            if claim.waiting:
+                self._ready.append(claim)  # behind the others: a long partition does not hold them up
+        self._count -= count
         self._bytes -= size
-        if not self._waiting:
-            self._arrival.clear()
+        self._signal()
         return taken
 
-    async def _write(self, taken: list[tuple[Message, Claim]]) -> None:
-        entries, refused = await decoded(
-            self._decoder, self.spec, [message for message, claim in taken if self._is_held(message, claim)]
-        )
-        if refused:
-            await self._patiently(lambda: self._refuse(refused))
-        claims = {message.partition: claim for message, claim in taken}
-        bad = [Entry(each.message, None) for each in refused]
-        # Dead letters count as passed: their offsets move with the others'.
-        passed = sorted([*entries, *bad], key=lambda entry: (entry.message.partition, entry.message.offset))
-        await self._patiently(lambda: self._write_once(passed, claims))
+    async def _write(self, taken: _Taken) -> None:
+        refused = [
+            entry.refused for entries in self._held(taken).values() for entry in entries if entry.refused
+        ]
+        await self._patiently(lambda: self._refuse_all(refused))
+        await self._patiently(lambda: self._write_once(taken))
 
-    async def _write_once(self, entries: list[Entry], claims: dict[int, Claim]) -> None:
-        held = [each for each in entries if self._is_held(each.message, claims[each.message.partition])]
-        if not held:
+    async def _refuse_all(self, refused: Sequence[Refused]) -> None:
+        # The log's records are for the store to judge: none may be passed over.
+        given_up = [each for each in refused if self.topics[each.message.topic] is not TASK_LOGS]
+        if given_up:
+            await self._refuse(given_up)
+
+    async def _write_once(self, taken: _Taken) -> None:
+        held = self._held(taken)
+        batches = self._batches(held)
+        if not batches:
             return
-        positions = {partition: claim.position for partition, claim in claims.items()}
-        moves = moves_of(held, positions)
         try:
-            await self._store.write(self.spec, self.topic, held, moves, self._refuse)
+            await self._store.write(batches, self._refuse)
         except OvertakenError as error:
             self.drop()
             self._overtaken(error.message)
             return
-        for move in moves:
-            claims[move.partition].position = move.next
+        for claim, entries in held.items():
+            claim.position = entries[-1].message.offset + 1
+
+    def _batches(self, held: _Taken) -> list[Batch]:
+        batches: list[Batch] = []
+        for topic, spec in self.topics.items():
+            mine = [claim for claim in held if claim.place[0] == topic]
+            if mine:
+                entries = [entry for claim in mine for entry in held[claim]]
+                positions = {claim.place[1]: claim.position for claim in mine}
+                batches.append(Batch(spec, topic, entries, moves_of(entries, positions)))
+        return batches
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
         wait_s = self._settings.retry_first_s
@@ -186,7 +218,7 @@ class Lane:
                 await attempt()
             except TransientError as error:
                 if not self.is_store_away:
-                    _log.warning("cannot write now, trying again", topic=self.topic, error=error.message)
+                    _log.warning("cannot write now, trying again", error=error.message)
                 self.is_store_away = True
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, self._settings.retry_most_s)
@@ -194,9 +226,26 @@ class Lane:
                 self.is_store_away = False
                 return
 
-    def _is_held(self, message: Message, claim: Claim) -> bool:
-        return self._claims.get(message.partition) is claim and claim.generation == self._generation()
+    def _held(self, taken: _Taken) -> _Taken:
+        now = self._generation()
+        return {
+            claim: entries
+            for claim, entries in taken.items()
+            if claim.generation == now and self._claims.get(claim.place) is claim
+        }
 
 
-def _size_of(message: Message) -> int:
-    return len(message.value or b"") + len(message.key or b"")
+def _size_of(entry: Entry) -> int:
+    return len(entry.message.value or b"") + len(entry.message.key or b"")
+
+
+def _is_awaited(entry: Entry) -> bool:
+    # A rebuild waits for its fence; nobody waits for what a session decided.
+    return entry.row is None or entry.row.get("fence_previous") is not None
+
+
+def _set(event: asyncio.Event, is_so: bool) -> None:
+    if is_so:
+        event.set()
+    else:
+        event.clear()

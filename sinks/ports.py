@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bus.message import Message, Place
 from schemas.lists import DeadLetterReason
@@ -28,19 +28,13 @@ class Source(Protocol):
         """Leave the group."""
         ...
 
-    async def get_batch(self, *, max_records: int, timeout_s: float) -> Mapping[Place, Sequence[Message]]:
-        """Return what is there, in offset order within a place; empty after `timeout_s` without a message.
+    async def get_batch(
+        self, stream: int = 0, *, max_records: int, timeout_s: float
+    ) -> Mapping[Place, Sequence[Message]]:
+        """Return what is there of a stream, in offset order within a place; empty after `timeout_s`.
 
         After an assignment the owner is asked first where to go on; what that raises is raised here.
         """
-        ...
-
-    def pause(self, places: Iterable[Place]) -> None:
-        """Return no messages of these places; membership stays."""
-        ...
-
-    def resume(self, places: Iterable[Place]) -> None:
-        """Return them again."""
         ...
 
     def assigned(self) -> None:
@@ -49,6 +43,10 @@ class Source(Protocol):
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Tell the group's watchers the next offsets; positions do not depend on it."""
+        ...
+
+    async def end_offsets(self, places: Iterable[Place]) -> Mapping[Place, int]:
+        """Return the offset after the last message of each place, whoever is assigned it."""
         ...
 
 
@@ -85,13 +83,22 @@ class DeadLetterBox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One decoded message on its way into the store."""
+class Refused(NamedTuple):
+    """A message that cannot be kept, and why."""
+
+    message: Message
+    reason: DeadLetterReason
+    sentence: str
+
+
+class Entry(NamedTuple):
+    """One message on its way into the store. A tuple: a hundred thousand of them are made in two seconds."""
 
     message: Message
     row: Row | None
-    """None for a tombstone."""
+    """None for a tombstone, and for what could not be decoded."""
+    refused: Refused | None = None
+    """Why it could not be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +111,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A message that cannot be kept, and why."""
+class Batch:
+    """What is written of one topic: entries in order within each partition, and how far they move it."""
 
-    message: Message
-    reason: DeadLetterReason
-    sentence: str
+    spec: TopicSpec
+    topic: str
+    """Full name."""
+    entries: Sequence[Entry]
+    moves: Sequence[Move]
 
 
 OnRefused = Callable[[Sequence[Refused]], Awaitable[None]]
@@ -127,15 +136,15 @@ class Store(Protocol):
         """
         ...
 
-    async def write(
-        self, spec: TopicSpec, topic: str, entries: Sequence[Entry], moves: Sequence[Move], refuse: OnRefused
-    ) -> None:
-        """Write the rows of one topic and move its offsets, both or neither.
+    async def write(self, batches: Sequence[Batch], refuse: OnRefused) -> None:
+        """Write the rows of some topics and move their offsets, all or nothing.
 
-        Rows that the store refuses are given to `refuse` before the commit; if that fails, nothing is.
+        Rows that the store refuses are given to `refuse` before the commit; if that fails, nothing is
+        written. Entries that could not be decoded only move the offsets: they are dead letters by then.
 
         Raises:
             OvertakenError: a partition does not stand at `first`: somebody else moved it.
+            FatalError: something is refused that must not be passed over.
             TransientError: the store cannot answer now.
 
         """

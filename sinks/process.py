@@ -1,13 +1,16 @@
-"""The sink process: one group member that keeps every recorded topic in the store, until a signal."""
+"""The sink process: one group member that keeps topics in a store, until a signal."""
 
 import asyncio
 import signal
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
+from bus.follower import Stream
 from bus.message import Place
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
-from schemas.topics import TopicSpec
+from schemas.topics import TASK_LOGS, TopicSpec
+from sinks.decoding import decoded
 from sinks.health import Health, Verdict
 from sinks.lane import Lane
 from sinks.ports import DeadLetterBox, Decoder, Source, Store
@@ -20,8 +23,10 @@ _log = logger(__name__)
 
 _FETCH_RECORDS = 5000
 _FETCH_WAIT_S = 0.5
-_COMMIT_EVERY_S = 1.0
+_COMMIT_EVERY_S = 2.0
 """Only for those who watch the group's lag."""
+_LOG_REST_S = 0.005
+"""The longest that a fence waits to be fetched behind other records of the log."""
 _KEEP_UP_EVERY_S = 6 * 3600.0
 _OVERTAKEN_PAUSE_S = 1.0
 """Long enough for a process that was frozen to learn from its heartbeat that it lost its partitions."""
@@ -34,7 +39,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class SinkProcess:
     """Reads topics (full name → specification) as one member of a group and writes them to the store.
 
-    `connect` it with the source before `run`: the source asks `on_assigned` where to go on.
+    `connect` it with a source of its `streams` before `run`: the source asks `on_assigned` where to go on.
+    The log has a lane and a stream of its own, because rebuilds wait for it.
     """
 
     def __init__(
@@ -49,28 +55,35 @@ class SinkProcess:
         self.health = Health()
         self._settings = settings
         self._store = store
+        self._decoder = decoder
         self._source: Source | None = None
         self._stop = asyncio.Event()
         self._overtakings = Refusals(_OVERTAKEN_LIMIT, _OVERTAKEN_WINDOW_S)
         self._is_overtaken = False
         self._is_source_away = False
-        self._paused: set[Place] = set()
+        self._committed: dict[Place, int] = {}
         rejects = Rejects(
             dead_letters, topics, limit=settings.refused_limit, window_s=settings.refused_window_s
         )
-        self._lanes = {
-            topic: Lane(
-                spec,
-                topic,
+        logs = {topic: spec for topic, spec in topics.items() if spec is TASK_LOGS}
+        others = {topic: spec for topic, spec in topics.items() if spec is not TASK_LOGS}
+        linger_s = settings.linger_ms / 1000
+        # What nobody waits for gathers at the broker: one fetch brings it all.
+        plans = ((logs, linger_s, _LOG_REST_S), (others, 0.0, linger_s))
+        self._lanes = tuple(
+            Lane(
+                own,
                 settings=settings,
+                linger_s=lane_linger_s,
                 store=store,
-                decoder=decoder,
                 refuse=rejects.refuse,
                 generation=lambda: self._reader.generation,
                 overtaken=self._overtaken,
             )
-            for topic, spec in topics.items()
-        }
+            for own, lane_linger_s, _ in plans
+            if own
+        )
+        self.streams = tuple(Stream(topics=tuple(own), rest_s=rest_s) for own, _, rest_s in plans if own)
 
     def connect(self, source: Source) -> None:
         """Give it its group member."""
@@ -84,13 +97,14 @@ class SinkProcess:
 
         """
         generation = self._reader.generation
-        for lane in self._lanes.values():
+        for lane in self._lanes:
             lane.drop()
         await self._settle()
         await self._respect_overtaking()
         positions = await self._store.begin(sorted(places))
-        for (topic, partition), position in positions.items():
-            self._lanes[topic].claim(partition, position, generation)
+        self._committed.clear()
+        for place, position in positions.items():
+            next(lane for lane in self._lanes if place[0] in lane.topics).claim(place, position, generation)
         _log.info("assigned", partitions=len(places))
         return positions
 
@@ -140,57 +154,52 @@ class SinkProcess:
         await source.start()
         try:
             async with asyncio.TaskGroup() as group:
-                workers = [group.create_task(lane.run()) for lane in self._lanes.values()]
-                workers += [group.create_task(self._keep_up()), group.create_task(self._read())]
+                writers = [group.create_task(lane.run()) for lane in self._lanes]
+                others = [group.create_task(self._read(*each)) for each in enumerate(self._lanes)]
+                others += [group.create_task(self._commit()), group.create_task(self._keep_up())]
                 await self._stop.wait()
-                workers.pop().cancel()
+                for other in others:
+                    other.cancel()
                 await self._settle()
-                for worker in workers:
-                    worker.cancel()
+                for writer in writers:
+                    writer.cancel()
         finally:
             await source.stop()
 
     async def _settle(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for lane in self._lanes.values():
+            for lane in self._lanes:
                 group.create_task(lane.settle(self._settings.drain_limit_s))
 
-    async def _read(self) -> None:
-        next_commit_s = time.monotonic() + _COMMIT_EVERY_S
+    async def _read(self, stream: int, lane: Lane) -> None:
         while True:
+            self.health.beat(stream, self._readiness())
+            # The store is away or slow: nothing more is fetched, membership stays.
+            if not await lane.has_room(_FETCH_WAIT_S):
+                continue
             try:
-                batch = await self._reader.get_batch(max_records=_FETCH_RECORDS, timeout_s=_FETCH_WAIT_S)
+                batch = await self._reader.get_batch(
+                    stream, max_records=_FETCH_RECORDS, timeout_s=_FETCH_WAIT_S
+                )
+                generation = self._reader.generation
+                lane.put(await decoded(self._decoder, lane.topics, batch), generation)
                 self._is_source_away = False
-                for (topic, _), messages in batch.items():
-                    self._lanes[topic].put(messages)
-                self._throttle()
-                if time.monotonic() >= next_commit_s:
-                    await self._commit()
-                    next_commit_s = time.monotonic() + _COMMIT_EVERY_S
             except TransientError as error:
                 if not self._is_source_away:
                     _log.warning("cannot read now, trying again", error=error.message)
                 self._is_source_away = True
                 await asyncio.sleep(self._settings.retry_first_s)
-            self.health.beat(self._readiness())
-
-    def _throttle(self) -> None:
-        # Postgres away or slow: fetching pauses topic by topic, membership stays.
-        for lane in self._lanes.values():
-            places = lane.positions.keys()
-            if lane.is_full and not places <= self._paused:
-                self._reader.pause(places)
-                self._paused |= places
-            elif lane.is_half_empty and (
-                paused := {place for place in self._paused if place[0] == lane.topic}
-            ):
-                self._reader.resume(paused)
-                self._paused -= paused
 
     async def _commit(self) -> None:
-        offsets = {place: at for lane in self._lanes.values() for place, at in lane.positions.items()}
-        if offsets:
-            await self._reader.commit(offsets)
+        while True:
+            await asyncio.sleep(_COMMIT_EVERY_S)
+            positions = {place: at for lane in self._lanes for place, at in lane.positions.items()}
+            moved = {place: at for place, at in positions.items() if self._committed.get(place) != at}
+            if moved:
+                # Refused while the group rebalances: the next round has them again.
+                with suppress(TransientError):
+                    await self._reader.commit(moved)
+                    self._committed.update(moved)
 
     def _overtaken(self, reason: str) -> None:
         self._is_overtaken = True
@@ -199,12 +208,11 @@ class SinkProcess:
         self._reader.assigned()
 
     def _readiness(self) -> Verdict:
-        away = sorted(lane.topic for lane in self._lanes.values() if lane.is_store_away)
-        if away:
-            return Verdict(ok=False, reason=f"the store is away; waiting with {', '.join(away)}")
+        if any(lane.is_store_away for lane in self._lanes):
+            return Verdict(ok=False, reason="the store is away; what arrives waits")
         if self._is_source_away:
             return Verdict(ok=False, reason="Kafka or the store does not answer")
-        if not any(lane.positions for lane in self._lanes.values()):
+        if not any(lane.positions for lane in self._lanes):
             return Verdict(ok=False, reason="no partition is assigned yet")
         return Verdict(ok=True)
 
@@ -213,7 +221,8 @@ class SinkProcess:
             try:
                 await self._store.keep_up()
             except TransientError as error:
-                self.health.beat(Verdict(ok=False, reason=error.message))
+                for stream, _ in enumerate(self._lanes):
+                    self.health.beat(stream, Verdict(ok=False, reason=error.message))
                 await asyncio.sleep(self._settings.retry_first_s)
             else:
                 return

@@ -9,20 +9,22 @@ class SinkSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MAESTRO_SINK_", frozen=True, extra="ignore")
 
-    batch_rows: int = Field(default=1000, ge=1, description="Most records of one transaction.")
-    behind_batch_rows: int = Field(
-        default=5000, ge=1, description="Most records of one transaction when at least as many are waiting."
-    )
+    batch_rows: int = Field(default=1000, ge=1, description="Records that wait for no more company.")
+    behind_batch_rows: int = Field(default=5000, ge=1, description="Most records of one transaction.")
     buffer_records: int = Field(
-        default=20_000, ge=1, description="Records of one topic in memory at which fetching it pauses."
+        default=10_000,
+        ge=1,
+        description="Decoded records in memory at which fetching pauses, for the log and for the rest each.",
     )
     buffer_bytes: int = Field(
-        default=32_000_000, ge=1, description="Bytes of one topic in memory at which fetching it pauses."
+        default=32_000_000,
+        ge=1,
+        description="Their bytes at which fetching pauses, for the log and for the rest each.",
     )
     linger_ms: float = Field(
         default=100.0,
         ge=0,
-        description="Milliseconds that a batch waits for company; task-logs never do: rebuilds wait.",
+        description="Milliseconds that records wait for company; fences never do: rebuilds wait for them.",
     )
     retry_first_s: float = Field(
         default=0.1,

@@ -25,7 +25,7 @@ async def postgres_sink() -> AsyncGenerator[SinkProcess]:
         process.connect(
             Consumer(
                 bus.kafka,
-                topics=tuple(topics),
+                streams=process.streams,
                 group=bus.names.group("sink-postgres"),
                 on_assigned=process.on_assigned,
             )

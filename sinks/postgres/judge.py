@@ -5,9 +5,12 @@ stop it, so readers judge by Kafka's order: a fence counts only if it names the 
 predecessor, and a decision counts only if its term is that of the fence in force at its place.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from schemas.lists import Action
+from sinks.errors import BrokenLogError
 
 Entry = Mapping[str, Any]
 
@@ -28,6 +31,7 @@ class Decision:
     """One record of task-logs: a fence (`fence_previous` is set) or the entries of one decision."""
 
     session_id: str
+    partition: int
     offset: int
     term: int
     fence_previous: int | None
@@ -37,32 +41,64 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The accepted entries with the index of their record, in order, and the heads that changed."""
+    """The accepted entries with the index of their record, in order, and the heads that changed.
+
+    Sessions whose log ends with their erasure are in `erased`, and in neither of the others.
+    """
 
     accepted: list[tuple[int, Entry]]
     heads: dict[str, Head]
+    erased: dict[str, int]
+    """The partition of each."""
 
 
-def judge(heads: Mapping[str, Head], records: Iterable[Decision], *, erased: frozenset[str]) -> Verdict:
+def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: frozenset[str]) -> Verdict:
     """Judge `records` of one or more partitions, each in partition order, from where the sessions stand.
 
-    Sessions missing in `heads` are new. Records of `erased` sessions are dropped.
+    Sessions missing in `heads` are new. Records of `erased` sessions are dropped, and of those that the
+    records themselves erase.
+
+    Raises:
+        BrokenLogError: a valid decision does not continue the session's log: a record before it is missing.
+
     """
     changed: dict[str, Head] = {}
     accepted: list[tuple[int, Entry]] = []
+    gone: dict[str, int] = {}
     for index, record in enumerate(records):
-        if record.session_id in erased:
+        session_id = record.session_id
+        if session_id in erased or session_id in gone:
             continue
-        head = changed.get(record.session_id) or heads.get(record.session_id) or Head()
+        head = changed.get(session_id) or heads.get(session_id) or Head()
         if record.fence_previous is not None:
             if record.fence_previous == head.fence:
-                changed[record.session_id] = replace(head, fence=record.offset + 1)
-            continue
-        if record.term != head.fence:
-            continue
-        for entry in record.entries:
-            if entry["sequence"] > head.sequence:
-                head = Head(head.fence, entry["sequence"], entry["hash"], record.cause_id)
-                changed[record.session_id] = head
-                accepted.append((index, entry))
-    return Verdict(accepted, changed)
+                changed[session_id] = replace(head, fence=record.offset + 1)
+        elif new := _new_entries(head, record):
+            changed[session_id] = _continued(head, record, new)
+            accepted += [(index, entry) for entry in new]
+            if any(entry["action"] == Action.SESSION_ERASED for entry in new):
+                gone[session_id] = record.partition
+    return Verdict(
+        [(index, entry) for index, entry in accepted if records[index].session_id not in gone],
+        {session_id: head for session_id, head in changed.items() if session_id not in gone},
+        gone,
+    )
+
+
+def _new_entries(head: Head, record: Decision) -> list[Entry]:
+    if record.term != head.fence:
+        return []
+    return [entry for entry in record.entries if entry["sequence"] > head.sequence]
+
+
+def _continued(head: Head, record: Decision, new: Sequence[Entry]) -> Head:
+    sequence, chain = head.sequence, head.hash
+    for entry in new:
+        if entry["sequence"] != sequence + 1 or entry["previous_hash"] != chain:
+            problem = (
+                f"entry {entry['sequence']} does not follow entry {sequence} that the record has: "
+                "a record between them is missing, or is another"
+            )
+            raise BrokenLogError.at(record.partition, record.offset, record.session_id, problem)
+        sequence, chain = entry["sequence"], entry["hash"]
+    return Head(head.fence, sequence, chain, record.cause_id)

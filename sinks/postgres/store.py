@@ -7,7 +7,7 @@ from bus.message import Place
 from schemas.lists import DeadLetterReason
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.errors import OvertakenError
-from sinks.ports import Entry, Move, OnRefused, Refused
+from sinks.ports import Batch, Entry, OnRefused, Refused
 from sinks.postgres.weeks import weeks_ahead, weeks_of
 from sinks.postgres.writers import Writer, writers
 from stores.postgres.errors import RefusedError
@@ -38,50 +38,55 @@ class PostgresStore:
         """Make the log's partitions of this week and the following ones."""
         await self._make_weeks(weeks_ahead(datetime.now(UTC), self._weeks_ahead))
 
-    async def write(
-        self, spec: TopicSpec, topic: str, entries: Sequence[Entry], moves: Sequence[Move], refuse: OnRefused
-    ) -> None:
-        """Write the rows of one topic and move its offsets, both or neither."""
-        if spec is TASK_LOGS:
-            # Older weeks are made on demand: a sink that fills a new database from old topics meets them.
-            await self._make_weeks(weeks_of(entry.row["occurred_at"] for entry in entries if entry.row))
-        writer = self._writers[spec]
+    async def write(self, batches: Sequence[Batch], refuse: OnRefused) -> None:
+        """Write the rows of some topics and move their offsets, all or nothing."""
+        for batch in batches:
+            if batch.spec is TASK_LOGS:
+                # Older weeks are made on demand: a sink that fills a new database from old topics meets them.
+                await self._make_weeks(
+                    weeks_of(entry.row["occurred_at"] for entry in batch.entries if entry.row)
+                )
         with SINK_BATCH_SECONDS.labels(POSTGRES_SINK).time():
             try:
-                async with self._database.transaction() as transaction:
-                    await self._move_offsets(transaction, topic, moves)
-                    written = await writer.write(transaction, entries)
-                    await point("sink.written")
+                written = await self._write_all(batches)
             except RefusedError:
-                written = await self._write_without_refused(writer, topic, entries, moves, refuse)
+                written = await self._write_without_refused(batches, refuse)
         await point("sink.committed")
-        SINK_ROWS.labels(POSTGRES_SINK, spec.name).inc(written)
+        for batch, count in zip(batches, written, strict=True):
+            SINK_ROWS.labels(POSTGRES_SINK, batch.spec.name).inc(count)
 
-    async def _write_without_refused(
-        self, writer: Writer, topic: str, entries: Sequence[Entry], moves: Sequence[Move], refuse: OnRefused
-    ) -> int:
+    async def _write_all(self, batches: Sequence[Batch]) -> list[int]:
         async with self._database.transaction() as transaction:
-            await self._move_offsets(transaction, topic, moves)
+            await self._move_offsets(transaction, batches)
+            written = [await self._writers[batch.spec].write(transaction, batch.entries) for batch in batches]
+            await point("sink.written")
+        return written
+
+    async def _write_without_refused(self, batches: Sequence[Batch], refuse: OnRefused) -> list[int]:
+        async with self._database.transaction() as transaction:
+            await self._move_offsets(transaction, batches)
             refused: list[Refused] = []
-            written = await write_halving(transaction, writer, entries, refused)
+            written = [
+                await write_halving(transaction, self._writers[batch.spec], batch.entries, refused)
+                for batch in batches
+            ]
             await refuse(refused)
             await point("sink.written")
         return written
 
-    async def _move_offsets(self, transaction: Transaction, topic: str, moves: Sequence[Move]) -> None:
-        # First in the transaction: a process that lost the partition fails here and writes nothing.
+    async def _move_offsets(self, transaction: Transaction, batches: Sequence[Batch]) -> None:
+        # First in the transaction: a process that lost a partition fails here and writes nothing.
+        moves = [(batch.topic, move) for batch in batches for move in batch.moves]
         moved = await transaction.execute(
             self._move,
             POSTGRES_SINK,
-            topic,
-            [move.partition for move in moves],
-            [move.first for move in moves],
-            [move.next for move in moves],
+            [topic for topic, _ in moves],
+            [move.partition for _, move in moves],
+            [move.first for _, move in moves],
+            [move.next for _, move in moves],
         )
         if moved != len(moves):
-            message = (
-                f"{len(moves) - moved} of {len(moves)} partitions of {topic} were moved by another process"
-            )
+            message = f"{len(moves) - moved} of {len(moves)} partitions were moved by another process"
             raise OvertakenError(message)
 
     async def _make_weeks(self, wanted: frozenset[date]) -> None:
@@ -99,6 +104,7 @@ async def write_halving(
             return await writer.write(transaction, entries)
     except RefusedError as error:
         if len(entries) == 1:
+            writer.give_up(entries[0], error.message)
             reason = DeadLetterReason.REFUSED_BY_STORE
             refused.append(Refused(entries[0].message, reason, error.message))
             return 0

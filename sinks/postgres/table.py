@@ -1,4 +1,4 @@
-"""A table as a sink sees it: columns, which row of a key wins, and one INSERT for any number of rows."""
+"""A table as a sink sees it: columns, which row of a key wins, and how any number of rows get into it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -45,13 +45,40 @@ class Table:
     @cached_property
     def insert(self) -> str:
         """The statement; its arguments are one array per column, in order."""
-        names = ", ".join(f'"{name}"' for name in self.columns)
-        made = ",\n    ".join(kind.value[1].format(x=f'n."{name}"') for name, kind in self.columns.items())
         arrays = ", ".join(f"${n}::{kind.value[0]}[]" for n, kind in enumerate(self.columns.values(), 1))
+        return self._insert_from(f"unnest({arrays}) as n ({self._names})")
+
+    @cached_property
+    def staging(self) -> str:
+        """Name of the temporary table that takes many rows by COPY, as they travel."""
+        return f"incoming_{self.name}"
+
+    @cached_property
+    def stage(self) -> str:
+        """The statement that makes the temporary table, once per connection."""
+        columns = ", ".join(f'"{name}" {kind.value[0]}' for name, kind in self.columns.items())
+        return f"create temporary table if not exists {self.staging} ({columns}) on commit delete rows"
+
+    @cached_property
+    def insert_staged(self) -> str:
+        """The statement that takes over what was copied."""
+        return self._insert_from(f"{self.staging} as n")
+
+    @cached_property
+    def empty_stage(self) -> str:
+        """The statement that forgets what was copied, for a second copy in one transaction."""
+        return f"delete from {self.staging}"  # noqa: S608  a name of ours
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(f'"{name}"' for name in self.columns)
+
+    def _insert_from(self, source: str) -> str:
+        made = ",\n    ".join(kind.value[1].format(x=f'n."{name}"') for name, kind in self.columns.items())
         parts = [
-            f"insert into {self.name} as t ({names})",
+            f"insert into {self.name} as t ({self._names})",
             f"select\n    {made}",
-            f"from unnest({arrays}) as n ({names})",
+            f"from {source}",
         ]
         if self.session is not None:
             erased = f'select from erased_sessions as e where e.session_id = n."{self.session}"'

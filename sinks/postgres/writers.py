@@ -1,17 +1,23 @@
 """How one topic's rows get into the record, inside an open transaction."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Protocol
+from uuid import UUID
 
 from schemas.topics import TASK_LOGS as TASK_LOGS_TOPIC
 from schemas.topics import TopicSpec
-from sinks.batch import columns_of, winners
+from sinks.batch import winners
+from sinks.errors import BrokenLogError
 from sinks.ports import Entry, Row
 from sinks.postgres.judge import Decision, Head, judge
 from sinks.postgres.table import Table
 from sinks.postgres.tables import BY_TOPIC, TASK_LOGS
 from stores.postgres.pool import Transaction
 from stores.postgres.statements import statements
+
+COPY_FROM_ROWS = 2_000
+"""From so many rows on, COPY into a temporary table costs less than arrays as arguments."""
 
 
 class Writer(Protocol):
@@ -22,37 +28,41 @@ class Writer(Protocol):
 
         Raises:
             RefusedError: the database refuses one of them.
+            FatalError: an entry must not be passed over and cannot be written.
             TransientError: it cannot answer now.
 
         """
+        ...
+
+    def give_up(self, entry: Entry, reason: str) -> None:
+        """Agree that an entry is left out because of `reason`, or raise FatalError."""
         ...
 
 
 class TableWriter:
     """One INSERT for all rows: one row per key, sorted by key."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, copy_from_rows: int = COPY_FROM_ROWS) -> None:
         self._table = table
+        self._copy_from_rows = copy_from_rows
+        self._values: Callable[[Row], tuple[Any, ...]] = itemgetter(*table.columns)
+        self._key: Callable[[Row], str] = itemgetter(table.key)
+        self._version: Callable[[Row], tuple[int, int]] | None = (
+            itemgetter(*table.version) if table.version else None
+        )
 
     async def write(self, transaction: Transaction, entries: Sequence[Entry]) -> int:
         """Write the rows. Tombstones change nothing: the record is not a compacted topic."""
-        table, names = self._table, self._table.version
-
-        def version(row: Row) -> tuple[int, int]:
-            return (row[names[0]], row[names[1]]) if names else (0, 0)
-
-        def key(row: Row) -> str:
-            return str(row[table.key])
-
         rows = winners(
             (entry.row for entry in entries if entry.row is not None),
-            rule=table.rule,
-            key=key,
-            version=version,
+            rule=self._table.rule,
+            key=self._key,
+            version=self._version,
         )
-        if not rows:
-            return 0
-        return await transaction.execute(table.insert, *columns_of(rows, table.columns))
+        return await insert(transaction, self._table, list(map(self._values, rows)), self._copy_from_rows)
+
+    def give_up(self, entry: Entry, reason: str) -> None:
+        """Agree: it becomes a dead letter."""
 
 
 class TaskLogsWriter:
@@ -75,28 +85,43 @@ class TaskLogsWriter:
 
     def __init__(self) -> None:
         self._sql = statements("task_logs")
+        own = [name for name in TASK_LOGS.columns if name in self._OF_ENTRY]
+        shared = [name for name in TASK_LOGS.columns if name not in self._OF_ENTRY]
+        if [*own, *shared] != list(TASK_LOGS.columns):
+            message = "the columns of an entry come before those of its decision"
+            raise ValueError(message)
+        self._own: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*own)
+        self._shared: Callable[[Row], tuple[Any, ...]] = itemgetter(*shared)
 
     async def write(self, transaction: Transaction, entries: Sequence[Entry]) -> int:
         """Judge the decisions from the stored heads on, write what is accepted, move the heads."""
-        decisions = [_decision_of(entry.message.offset, entry.row) for entry in entries if entry.row]
-        records = [entry.row for entry in entries if entry.row]
-        places = {row["session_id"]: entry.message.partition for entry in entries if (row := entry.row)}
-        heads, erased = await self._heads(transaction, sorted(places))
-        verdict = judge(heads, decisions, erased=erased)
-        written = 0
-        if verdict.accepted:
-            columns = [
-                [
-                    (part if name in self._OF_ENTRY else records[index])[name]
-                    for index, part in verdict.accepted
-                ]
-                for name in TASK_LOGS.columns
-            ]
-            written = await transaction.execute(TASK_LOGS.insert, *columns)
+        sound = [entry for entry in entries if entry.row]
+        unsound = [entry for entry in entries if not entry.row]
+        records = [entry.row for entry in sound if entry.row]
+        places = {row["session_id"]: entry.message.partition for entry in sound if (row := entry.row)}
+        asked = sorted({*places, *filter(None, map(_session_of, unsound))})
+        heads, erased = await self._heads(transaction, asked)
+        for entry in unsound:
+            if _session_of(entry) not in erased:
+                self.give_up(entry, entry.refused.sentence if entry.refused else "the record has no value")
+        verdict = judge(heads, [_decision_of(entry) for entry in sound], erased=erased)
+        shared = list(map(self._shared, records))
+        rows = [(*self._own(part), *shared[index]) for index, part in verdict.accepted]
+        written = await insert(transaction, TASK_LOGS, rows, COPY_FROM_ROWS)
         if verdict.heads:
             tasks = {row["session_id"]: row["task_id"] for row in records}
             await self._store(transaction, verdict.heads, tasks, places)
         return written
+
+    def give_up(self, entry: Entry, reason: str) -> None:
+        """Refuse: a session whose log has a hole could never be rebuilt.
+
+        Raises:
+            BrokenLogError: always.
+
+        """
+        message = entry.message
+        raise BrokenLogError.at(message.partition, message.offset, _session_of(entry), reason)
 
     async def _heads(
         self, transaction: Transaction, sessions: list[str]
@@ -129,10 +154,36 @@ class TaskLogsWriter:
         )
 
 
-def _decision_of(offset: int, row: Row) -> Decision:
+async def insert(
+    transaction: Transaction, table: Table, rows: Sequence[tuple[Any, ...]], copy_from_rows: int
+) -> int:
+    """Insert rows whose values are in the order of the table's columns; return how many were written."""
+    if not rows:
+        return 0
+    if len(rows) < copy_from_rows:
+        return await transaction.execute(table.insert, *zip(*rows, strict=True))
+    await transaction.execute(table.stage)
+    await transaction.execute(table.empty_stage)
+    await transaction.copy(table.staging, tuple(table.columns), rows)
+    return await transaction.execute(table.insert_staged)
+
+
+def _session_of(entry: Entry) -> str | None:
+    if entry.row:
+        return str(entry.row["session_id"])
+    # The key, because the value could not be decoded.
+    try:
+        return str(UUID((entry.message.key or b"").decode()))
+    except ValueError:
+        return None
+
+
+def _decision_of(entry: Entry) -> Decision:
+    row = entry.row or {}
     return Decision(
         session_id=row["session_id"],
-        offset=offset,
+        partition=entry.message.partition,
+        offset=entry.message.offset,
         term=row["term"],
         fence_previous=row["fence_previous"],
         cause_id=row["cause_id"],

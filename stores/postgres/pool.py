@@ -1,7 +1,7 @@
 """The database: a pool of connections, transactions and savepoints, with errors translated."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
@@ -34,6 +34,11 @@ class Transaction:
         with translation():
             status = await self._connection.execute(statement, *arguments)
         return _rows_of(status)
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Copy rows into a table, in binary: the quickest way for thousands of them."""
+        with translation():
+            await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

@@ -65,7 +65,7 @@ class Made:
                 sequence=sequence,
                 action=Action.THOUGHT,
                 payload=payload,
-                previous_hash=f"h{sequence - 1}",
+                previous_hash=f"h{sequence - 1}" if sequence > 1 else "",
                 hash=f"h{sequence}",
             )
             for sequence in range(first, first + count)

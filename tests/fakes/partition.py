@@ -8,7 +8,7 @@ from bus.message import Message
 from schemas.records import Record
 from schemas.topics import BY_RECORD, TopicSpec
 from sinks.batch import moves_of
-from sinks.ports import Entry, Refused, Store
+from sinks.ports import Batch, Entry, Refused, Store
 
 CODEC = Codec()
 
@@ -50,7 +50,7 @@ class Partition:
         first = self.position if from_offset is None else from_offset
         batch = self.entries[first:] if count is None else self.entries[first : first + count]
         moves = moves_of(batch, {self.number: first})
-        await store.write(self.spec, self.spec.name, batch, moves, self._refuse)
+        await store.write([Batch(self.spec, self.spec.name, batch, moves)], self._refuse)
         self.position = first + len(batch)
 
     async def _refuse(self, refused: Sequence[Refused]) -> None:

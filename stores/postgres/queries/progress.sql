@@ -13,8 +13,8 @@ from unnest($2::text[], $3::integer[]) as met (topic, partition)
 on conflict do nothing;
 
 -- name: move
--- Compare-and-set of the next offsets of one topic. Fewer rows than partitions: somebody else moved one.
+-- Compare-and-set of next offsets. Fewer rows than partitions: somebody else moved one.
 update sink_offsets as o
 set next_offset = m.next
-from unnest($3::integer[], $4::bigint[], $5::bigint[]) as m (partition, first, next)
-where o.sink = $1 and o.topic = $2 and o.partition = m.partition and o.next_offset = m.first;
+from unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[]) as m (topic, partition, first, next)
+where o.sink = $1 and o.topic = m.topic and o.partition = m.partition and o.next_offset = m.first;

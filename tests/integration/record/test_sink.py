@@ -69,7 +69,7 @@ class House:
         process.connect(
             Consumer(
                 self.kafka,
-                topics=list(topics),
+                streams=process.streams,
                 group=self.names.group("sink-postgres"),
                 on_assigned=process.on_assigned,
             )
@@ -204,16 +204,37 @@ async def test_what_cannot_be_decoded_is_a_dead_letter_and_the_rest_is_recorded(
 async def test_too_much_that_is_refused_stops_the_sink_before_it_is_given_up(
     house: House, made: Made
 ) -> None:
-    topic = house.names.full(TASK_LOGS)
+    topic = house.names.full(MESSAGES)
     async with house.sink(SinkSettings(refused_limit=2)) as (process, running):
         for _ in range(3):
             await house.publisher.send_raw(topic, partition=0, key=b"k", value=b"garbage", headers=[])
-        await house.publish(made.message())
+        await house.publish(made.run())
         async with asyncio.timeout(DEADLINE_S):
             code = await running
     assert code == 1
     assert "MAESTRO_SINK_REFUSED_LIMIT" in process.health.live().reason
     assert len(await house.dead_letters()) <= 2
+
+
+async def test_a_log_record_that_cannot_be_read_stops_the_sink_at_once(house: House, made: Made) -> None:
+    topic, key = house.names.full(TASK_LOGS), made.session_id.encode()
+    async with house.sink() as (process, running):
+        await house.publisher.send_raw(topic, partition=0, key=key, value=b"garbage", headers=[])
+        async with asyncio.timeout(DEADLINE_S):
+            assert await running == 1
+    assert f"the log of session {made.session_id} cannot go on" in process.health.live().reason
+    assert await house.dead_letters() == []
+    # Given up as the documentation says, the session holds nobody up any more.
+    await house.database.execute("insert into erased_sessions (session_id) values ($1)", made.session_id)
+    async with house.sink():
+        other = Made(str(uuid4()))
+        await house.publish(other.logs())
+        await house.until_rows("task_logs", 1)
+
+        async def has_passed() -> bool:
+            return (await Progress(house.database).next_offsets([(topic, 0)]))[topic, 0] >= 1
+
+        await until(has_passed, "the offset behind the bad record")
 
 
 async def test_an_agent_written_as_json_is_recorded_and_its_newest_message_wins(house: House) -> None:

@@ -1,13 +1,18 @@
 """The record takes each message once, in order, from its owner only; what it cannot hold is set apart."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from schemas import topics
 from schemas.lists import DeadLetterReason, RunStatus
-from sinks.errors import OvertakenError
+from sinks.errors import BrokenLogError, OvertakenError
+from sinks.ports import Batch, Entry, Move, Refused
 from sinks.postgres.store import PostgresStore
+from sinks.postgres.writers import COPY_FROM_ROWS
 from stores.postgres.pool import Database
 from stores.postgres.progress import Progress
 from stores.postgres.runs import Runs
@@ -134,7 +139,7 @@ async def test_a_row_that_the_database_refuses_is_set_apart_and_the_others_are_k
     assert await Progress(database).next_offsets([("messages", 3)]) == {("messages", 3): 11}
 
 
-async def test_log_entries_beside_a_refused_one_are_judged_in_order(
+async def test_a_log_entry_that_the_database_refuses_stops_the_sink_until_its_session_is_given_up(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     other = Made(made.run_id)
@@ -143,10 +148,80 @@ async def test_log_entries_beside_a_refused_one_are_judged_in_order(
     row = partition.entries[1].row
     assert row is not None
     row["entries"][0]["hash"] = "\x00"
+    with pytest.raises(BrokenLogError, match=f"session {other.session_id} .* offset 1 of task-logs"):
+        await partition.write(store)
+    assert await SessionLogs(database).head(made.session_id) == Head(0, 0, "", erased=False)
+    await database.execute("insert into erased_sessions (session_id) values ($1)", other.session_id)
     await partition.write(store)
-    assert [each.message.offset for each in partition.refused] == [1]
+    assert partition.refused == []
     assert await SessionLogs(database).head(made.session_id) == Head(1, 2, "h2", erased=False)
-    assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=False)
+    assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=True)
+
+
+@pytest.mark.parametrize("count", [5, COPY_FROM_ROWS + 1])
+async def test_a_bad_row_is_set_apart_whichever_way_the_others_take(
+    store: PostgresStore, database: Database, made: Made, count: int
+) -> None:
+    partition = await begun(store, topics.MESSAGES)
+    one = made.message("text")
+    partition.append(*([one] * count))
+    for number, entry in enumerate(partition.entries):
+        assert entry.row is not None
+        entry.row.update({"id": str(UUID(int=number)), "content": "\x00" if number == count - 2 else "text"})
+    await partition.write(store)
+    assert [each.message.offset for each in partition.refused] == [count - 2]
+    assert len(await database.fetch("select from messages")) == count - 1
+
+
+async def test_many_rows_keep_what_few_rows_keep(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    partition = await begun(store, topics.RUNS)
+    partition.append(*([made.run()] * (COPY_FROM_ROWS + 2)))
+    for number, entry in enumerate(partition.entries):
+        assert entry.row is not None
+        entry.row["id"] = str(UUID(int=number // 2))
+        entry.row["version"] = 1 + number % 2
+    few, many = partition.entries[:4], partition.entries
+    for entries in (few, many, few, [*many, *many]):
+        await write_entries(store, partition, entries)
+    rows = await database.fetch("select id, version, input, created_at from runs order by id")
+    assert [(row["id"].int, row["version"]) for row in rows] == [
+        (n, 2) for n in range(COPY_FROM_ROWS // 2 + 1)
+    ]
+    assert {(row["input"], row["created_at"]) for row in rows} == {(made.run().input, made.run().created_at)}
+
+
+async def write_entries(store: PostgresStore, partition: Partition, entries: list[Entry]) -> None:
+    """Write entries as if they came next in the partition."""
+    move = Move(partition.number, partition.position, partition.position + 1)
+    await store.write([Batch(partition.spec, partition.spec.name, entries, [move])], no_refusal)
+    partition.position += 1
+
+
+async def no_refusal(refused: Sequence[Refused]) -> None:
+    assert not refused
+
+
+async def test_rows_of_several_topics_and_their_offsets_are_written_together_or_not_at_all(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    places = [("messages", 3), ("runs", 3)]
+    await store.begin(places)
+    messages, runs = (
+        Partition(topics.MESSAGES).append(made.message()),
+        Partition(topics.RUNS).append(made.run()),
+    )
+    batches = [
+        Batch(each.spec, each.spec.name, each.entries, [Move(3, first, 1)])
+        for each, first in ((messages, 0), (runs, 7))
+    ]
+    with pytest.raises(OvertakenError, match="1 of 2"):
+        await store.write(batches, no_refusal)
+    assert await database.fetch("select from messages") == []
+    await store.write([batches[0], replace(batches[1], moves=[Move(3, 0, 1)])], no_refusal)
+    assert await Progress(database).next_offsets(places) == dict.fromkeys(places, 1)
+    assert await Runs(database).get(made.run_id) is not None
 
 
 @pytest.mark.parametrize("is_refused", [False, True])

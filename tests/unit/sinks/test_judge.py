@@ -3,25 +3,28 @@
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinks.errors import BrokenLogError
 from sinks.postgres.judge import Decision, Head, judge
 
 SESSIONS = ("a", "b")
 
 
 def entry(sequence: int) -> dict[str, Any]:
-    return {"sequence": sequence, "hash": f"h{sequence}"}
+    previous = f"h{sequence - 1}" if sequence > 1 else ""
+    return {"sequence": sequence, "hash": f"h{sequence}", "previous_hash": previous, "action": "thought"}
 
 
 def decision(offset: int, *, term: int = 0, first: int = 1, count: int = 1, session: str = "a") -> Decision:
     entries = [entry(sequence) for sequence in range(first, first + count)]
-    return Decision(session, offset, term, None, f"cause{offset}", entries)
+    return Decision(session, 0, offset, term, None, f"cause{offset}", entries)
 
 
 def fence(offset: int, *, previous: int, session: str = "a") -> Decision:
-    return Decision(session, offset, 0, previous, f"cause{offset}", [])
+    return Decision(session, 0, offset, 0, previous, f"cause{offset}", [])
 
 
 def sequences(records: list[Decision], heads: dict[str, Head] | None = None) -> list[int]:
@@ -54,6 +57,38 @@ def test_erased_sessions_get_nothing_not_even_a_fence() -> None:
     assert (verdict.accepted, verdict.heads) == ([], {})
 
 
+def test_a_decision_after_a_hole_stops_the_reader() -> None:
+    with pytest.raises(
+        BrokenLogError, match="partition 0, offset 1 of task-logs: entry 3 does not follow entry 1"
+    ):
+        judge({}, [decision(0), decision(1, first=3)], erased=frozenset())
+    # A void one does not, and neither does one of a session that was given up.
+    assert sequences([decision(0), decision(1, first=3, term=9)]) == [1]
+    assert judge({}, [decision(0, first=3)], erased=frozenset({"a"})).accepted == []
+
+
+def test_a_decision_on_another_history_stops_the_reader() -> None:
+    head = Head(0, 1, "another", "cause")
+    with pytest.raises(BrokenLogError, match="entry 2 does not follow entry 1"):
+        judge({"a": head}, [decision(0, first=2)], erased=frozenset())
+
+
+def test_an_erasing_decision_takes_what_came_before_and_after_it() -> None:
+    last = decision(2, first=3)
+    erasing = Decision("a", 4, 2, 0, None, "cause", [{**last.entries[0], "action": "session_erased"}])
+    records = [
+        decision(0, count=2),
+        decision(1, session="b"),
+        erasing,
+        decision(3, first=4),
+        fence(5, previous=0),
+    ]
+    verdict = judge({}, records, erased=frozenset())
+    assert verdict.erased == {"a": 4}
+    assert [index for index, _ in verdict.accepted] == [1]
+    assert set(verdict.heads) == {"b"}
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Decision]:
     """A partition in which processes overtake each other: terms, predecessors and sequences go astray."""
@@ -66,8 +101,11 @@ def histories(draw: st.DrawFn) -> list[Decision]:
             records.append(fence(offset, previous=draw(st.sampled_from(known)), session=session))
             known.append(offset + 1)
         else:
-            first, count = draw(st.integers(1, 12)), draw(st.integers(1, 3))
-            term = draw(st.sampled_from(known))
+            term, count = draw(st.sampled_from(known)), draw(st.integers(1, 3))
+            # Within the fence in force a log has no holes; void decisions may claim any place.
+            fence_in_force, accepted = naive(records, session)
+            end = max(accepted, default=0) + 1
+            first = draw(st.integers(1, end if term == fence_in_force else 12))
             records.append(decision(offset, term=term, first=first, count=count, session=session))
     return records
 
