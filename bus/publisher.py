@@ -1,7 +1,7 @@
 """Publishes records: encoded, checked for size, and acknowledged by the broker before the caller goes on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic, perf_counter
@@ -112,15 +112,44 @@ class Publisher:
             FatalError: this producer cannot go on.
 
         """
-        value = self._codec.encode(record)
-        topic = self._names.full(BY_RECORD[type(record)])
-        key = key_of(record).encode()
+        topic, key, value, headers = self._message(record, trace)
         if partition is None:
             partition = _partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
-        headers = headers_of(record, trace=trace, source=self._source)
-        if len(value) > MAX_VALUE_BYTES:
-            raise _too_large(topic, len(value))
         return await self._delivered(topic, partition, key, value, headers)
+
+    async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
+        """Publish `records` at the same time, in no order, and return when all replicas have all of them.
+
+        One call for what belongs together: a task for each record would cost more than sending it.
+
+        Raises:
+            PoisonError: a record is too large or has no Avro form; nothing was sent.
+            FatalError: this producer cannot go on.
+            TransientError: one is not acknowledged in time; any of them may arrive all the same.
+
+        """
+        messages = [self._message(record, trace) for record in records]
+        started = perf_counter()
+        failures: list[MaestroError] = []
+        sent: list[tuple[str, asyncio.Future[Any]]] = []
+        try:
+            for topic, key, value, headers in messages:
+                try:
+                    sent.append((topic, await self._started(topic, partition, key, value, headers)))
+                except (KafkaError, TimeoutError, MaestroError) as error:
+                    failures.append(_failed(topic, error))
+            for topic, future in sent:
+                try:
+                    _placed(topic, await future)
+                except (KafkaError, TimeoutError, MaestroError) as error:
+                    failures.append(_failed(topic, error))
+                else:
+                    self._count(topic)
+        finally:
+            self._forget(future for _, future in sent)
+        if failures:
+            raise next((each for each in failures if isinstance(each, FatalError)), failures[0])
+        PUBLISH_SECONDS.observe(perf_counter() - started)
 
     async def send_raw(
         self,
@@ -172,46 +201,59 @@ class Publisher:
     ) -> Delivery:
         started = perf_counter()
         try:
-            placed = await self._sent(topic, partition, key, value, headers)
-        except (KafkaError, TimeoutError) as error:
-            problem = translated(error, doing=f"publishing to {topic}")
-            PUBLISH_FAILURES.labels(topic, problem.code).inc()
-            raise problem from error
-        except MaestroError as error:
-            PUBLISH_FAILURES.labels(topic, error.code).inc()
-            raise
+            future = await self._started(topic, partition, key, value, headers)
+            try:
+                delivery = _placed(topic, await future)
+            finally:
+                self._forget((future,))
+        except (KafkaError, TimeoutError, MaestroError) as error:
+            raise _failed(topic, error) from error
         PUBLISH_SECONDS.observe(perf_counter() - started)
-        published = self._published.get(topic)
-        if published is None:
-            published = self._published[topic] = MESSAGES_PUBLISHED.labels(topic)
-        published.inc()
-        return placed
+        self._count(topic)
+        return delivery
 
-    async def _sent(
+    def _message(
+        self, record: Record, trace: Trace
+    ) -> tuple[str, bytes, bytes, Sequence[tuple[str, bytes | None]]]:
+        """Return topic, key, value and headers of `record`."""
+        value = self._codec.encode(record)
+        topic = self._names.full(BY_RECORD[type(record)])
+        if len(value) > MAX_VALUE_BYTES:
+            raise _too_large(topic, len(value))
+        return topic, key_of(record).encode(), value, headers_of(record, trace=trace, source=self._source)
+
+    async def _started(
         self,
         topic: str,
         partition: int,
         key: bytes | None,
         value: bytes | None,
         headers: Sequence[tuple[str, bytes | None]],
-    ) -> Delivery:
+    ) -> "asyncio.Future[Any]":
         count = self._partitions.get(topic) or await self.partitions(topic)
         if not 0 <= partition < count:
             message = f"{topic} has {count} partitions, not {partition + 1}: check MAESTRO_TOPIC_PARTITIONS"
             raise FatalError(message)
-        # The first await does not suspend while the topic is known and its batch has room, so all that is
-        # published in this turn of the loop is batched before the sender wakes up.
+        # This does not suspend while the topic is known and its batch has room, so all that is published in
+        # this turn of the loop is batched before the sender wakes up.
         future = await self._running().send(topic, value=value, key=key, partition=partition, headers=headers)
         self._unacknowledged[future] = monotonic()
-        try:
-            placed = await future
-        finally:
+        return future
+
+    def _forget(self, futures: "Iterable[asyncio.Future[Any]]") -> None:
+        for future in futures:
             del self._unacknowledged[future]
-        if placed.offset < 0:
-            # The broker knows the batch as a repetition but no longer where it is.
-            message = f"{topic} has the message, but its offset is unknown: publish it again"
-            raise TransientError(message)
-        return Delivery(topic, partition, placed.offset, placed.timestamp)
+            if not future.done():
+                # Left behind by a cancellation: nobody waits any more, and nobody need hear of its failure.
+                future.cancel()
+            elif not future.cancelled():
+                _ = future.exception()  # seen: the event loop need not complain
+
+    def _count(self, topic: str) -> None:
+        published = self._published.get(topic)
+        if published is None:
+            published = self._published[topic] = MESSAGES_PUBLISHED.labels(topic)
+        published.inc()
 
     def _watch_deliveries(self) -> None:
         # One timer for all: a time limit around each publish would cost as much as encoding the record.
@@ -229,6 +271,20 @@ class Publisher:
             message = "the publisher is not running"
             raise FatalError(message)
         return self._producer
+
+
+def _placed(topic: str, placed: Any) -> Delivery:
+    if placed.offset < 0:
+        # The broker knows the batch as a repetition but no longer where it is.
+        message = f"{topic} has the message, but its offset is unknown: publish it again"
+        raise TransientError(message)
+    return Delivery(topic, placed.partition, placed.offset, placed.timestamp)
+
+
+def _failed(topic: str, error: KafkaError | TimeoutError | MaestroError) -> MaestroError:
+    problem = error if isinstance(error, MaestroError) else translated(error, doing=f"publishing to {topic}")
+    PUBLISH_FAILURES.labels(topic, problem.code).inc()
+    return problem
 
 
 def _too_large(topic: str, size: int) -> PoisonError:

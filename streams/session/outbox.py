@@ -3,14 +3,12 @@
 The outbox beside a stored context holds the decision's logs only; its other outputs follow from both.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from schemas.errors import ErrorCode, FatalError, PoisonError, TransientError
+from schemas.errors import ErrorCode, PoisonError
 from schemas.records import Record, TaskLogs
 from streams.session.context import Context
 from streams.session.ports import Delivery, Publisher
@@ -83,38 +81,9 @@ class Outbox:
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
         """Publish records of one partition at the same time, in no order, and await every delivery."""
-        if len(records) == 1:
-            await self._publisher.publish(records[0], trace=trace, partition=partition)
-            return
-        try:
-            async with asyncio.TaskGroup() as group:
-                for record in records:
-                    group.create_task(self._publish(record, trace, partition))
-        except BaseExceptionGroup as failures:
-            raise _gravest(failures) from failures
-
-    async def _publish(self, record: Record, trace: Trace, partition: int) -> None:
-        await self._publisher.publish(record, trace=trace, partition=partition)
+        await self._publisher.publish_all(records, trace=trace, partition=partition)
 
 
 def trace_of(logs: TaskLogs) -> Trace:
     """Return the trace that a decision's outputs carry: the same whoever publishes them."""
     return Trace(logs.trace_id, derived(logs.cause_id).span_id)
-
-
-def _gravest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the failure that decides: what stops the process before what can be tried again."""
-    flat = list(_flat(failures))
-    for kind in (FatalError, TransientError):
-        for failure in flat:
-            if isinstance(failure, kind):
-                return failure
-    return flat[0]
-
-
-def _flat(failures: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for failure in failures.exceptions:
-        if isinstance(failure, BaseExceptionGroup):
-            yield from _flat(cast("BaseExceptionGroup[BaseException]", failure))
-        else:
-            yield failure

@@ -85,6 +85,13 @@ class Publisher(Protocol):
         """Publish and return when the broker has acknowledged it."""
         ...
 
+    async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
+        """Publish at the same time, in no order; return when the broker has acknowledged all of them.
+
+        Raises what the gravest failure is: FatalError before TransientError.
+        """
+        ...
+
 
 class EndOffsets(Protocol):
     """The topics' ends."""

@@ -1,7 +1,7 @@
 """Topics in memory: what is published is encoded, kept in order, and read back as consumers would."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -83,6 +83,10 @@ class FakePublisher:
     async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
         headers = (("traceparent", trace.traceparent.encode()),)
         return self._topics.append(record, partition=partition, headers=headers)
+
+    async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
+        for record in records:
+            await self.publish(record, trace=trace, partition=partition)
 
 
 class FakeEnds:

@@ -1,14 +1,16 @@
 """A session process on fakes that can die, freeze, fail or lose its Redis at any of its awaits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any, Protocol, TypeVar, cast
 
 from schemas.errors import TransientError
 from schemas.lists import DeadLetterReason
+from schemas.records import Record
 from streams.barrier import Barrier
 from streams.runtime.record import Record as Message
+from streams.session import ports
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder
@@ -16,6 +18,7 @@ from streams.session.role import SessionRole
 from streams.session.settings import SessionSettings
 from streams.session.step import SessionStep
 from streams.session.timer_loop import TimerLoop
+from telemetry.tracing import Trace
 from tests.fakes.agents import FakeAgents
 from tests.fakes.record import FakeRecord
 from tests.fakes.redis_stores import FakeContexts, FakeRedis, FakeTimers
@@ -41,7 +44,7 @@ class _Wired:
         self._port = port
         self._process = process
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         method = getattr(self._port, name)
 
         async def call(*arguments: Any, **named: Any) -> Any:
@@ -51,6 +54,18 @@ class _Wired:
             return answer
 
         return call
+
+
+class _WiredPublisher(_Wired):
+    """Each of several records takes its own turns, so that any part of them may have arrived."""
+
+    async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for record in records:
+                    group.create_task(self.publish(record, trace=trace, partition=partition))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
 
 
 class _DeadLetters:
@@ -80,7 +95,7 @@ class Process:
         self._scheduler = scheduler
         self._tasks: set[asyncio.Task[None]] = set()
         topics, settings = services.topics, SessionSettings()
-        publisher = self._wired(FakePublisher(topics))
+        publisher = cast("ports.Publisher", _WiredPublisher(FakePublisher(topics), self))
         contexts = self._wired(FakeContexts(services.redis))
         record = self._wired(services.record)
         ends = self._wired(FakeEnds(topics))
