@@ -8,10 +8,11 @@ import orjson
 
 from schemas import ids
 from schemas.lists import (
+    Action,
     BusyPolicy,
     CommandKind,
     GenerationStatus,
-    Purpose,
+    RunStatus,
     TimerKind,
     ToolOutcome,
 )
@@ -20,6 +21,7 @@ from schemas.records import (
     Generation,
     GenerationRequest,
     Record,
+    Run,
     SessionCommand,
     TaskLogs,
     TimerFired,
@@ -29,13 +31,13 @@ from schemas.records import (
 )
 from schemas.topics import BY_RECORD, MAX_VALUE_BYTES
 from streams.session.applied import Applied, applied
-from streams.session.context import Context, empty, from_bytes, to_bytes
+from streams.session.context import Context, StepKind, empty, from_bytes, to_bytes
 from streams.session.decide import agent_wanted, decide
-from streams.session.event import Event, EventRecord
+from streams.session.event import Event, EventRecord, time_of
 from streams.session.log import chain, fold, task_logs, verify_chain
 from streams.session.project import project, reissue
 from streams.session.rules import Rules
-from streams.session.timers import timers_of
+from streams.session.timers import Timer, timers_of
 
 SESSION = "0190aaaa-0000-7000-8000-000000000001"
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -131,6 +133,25 @@ class Simulated:
             # Built without validation: here each is validated.
             assert type(record).model_validate(record.model_dump()) == record
             assert len(record.model_dump_json()) < MAX_VALUE_BYTES
+        self._check_run(after, outputs)
+
+    def _check_run(self, after: Context, outputs: Sequence[Record]) -> None:
+        """Check that an open run waits for something, and that whoever reads the topics knows its status."""
+        asked = {step.id: step for step in reissue(after)}
+        for record in outputs:
+            if isinstance(record, GenerationRequest | ToolCall) and record.id in asked:
+                assert record == asked[record.id]
+        run = after.run
+        is_asking = any(step.kind is StepKind.APPROVAL for step in after.pending)
+        if run is None:
+            assert not after.pending
+            assert not after.queue
+            return
+        assert after.pending
+        assert {step.run_id for step in after.pending} == {run.id}
+        assert (run.status is RunStatus.WAITING) == is_asking == (run.waiting_since_ms is not None)
+        told = [record for record in (*self.outputs, *outputs) if isinstance(record, Run)]
+        assert [record.status for record in told if record.id == run.id][-1] is run.status
 
     def _is_recorded(self, event: Event) -> bool:
         run = ids.run_id(SESSION, event.id)
@@ -167,12 +188,22 @@ class Simulated:
         kind: CommandKind,
         *,
         run_id: str | None = None,
+        step_id: str | None = None,
         user_id: str = "alice",
+        reason: str | None = None,
         payload: str | None = None,
     ) -> tuple[Record, ...]:
         """Somebody commands something."""
         return self.take(
-            SessionCommand(session_id=SESSION, user_id=user_id, kind=kind, run_id=run_id, payload=payload)
+            SessionCommand(
+                session_id=SESSION,
+                user_id=user_id,
+                kind=kind,
+                run_id=run_id,
+                step_id=step_id,
+                reason=reason,
+                payload=payload,
+            )
         )
 
     def answer(
@@ -195,7 +226,7 @@ class Simulated:
                 user_id=request.user_id,
                 agent_id=request.agent_id,
                 generation_index=request.generation_index,
-                purpose=Purpose.ACT,
+                purpose=request.purpose,
                 model_name="rehearsal",
                 prompt=request.messages,
                 response=text,
@@ -234,18 +265,24 @@ class Simulated:
             )
         )
 
-    def fire(self, key: str, due_at: datetime) -> tuple[Record, ...]:
-        """A deadline timer fires."""
+    def fire(self, key: str, due_at: datetime, kind: TimerKind = TimerKind.DEADLINE) -> tuple[Record, ...]:
+        """A timer fires."""
         due_ms = int(due_at.timestamp() * 1000)
         return self.take(
             TimerFired(
                 id=ids.timer_id(SESSION, key, due_ms),
                 session_id=SESSION,
-                kind=TimerKind.DEADLINE,
+                kind=kind,
                 key=key,
                 due_at=due_at,
             )
         )
+
+    def fire_step(self, step_id: str) -> tuple[Record, ...]:
+        """The timer of a step that is waited for fires, at its time."""
+        timer = timers_of(self.context)[step_id]
+        self.now = max(self.now, time_of(timer.due_ms))
+        return self.fire(timer.key, time_of(timer.due_ms), timer.kind)
 
     def requests(self) -> list[GenerationRequest]:
         """All model calls ever asked for."""
@@ -255,13 +292,27 @@ class Simulated:
         """All tool calls ever asked for."""
         return [record for record in self.outputs if isinstance(record, ToolCall)]
 
+    def asked(self) -> list[str]:
+        """The tool calls that a person was ever asked about."""
+        return [
+            entry.tool_call_id or ""
+            for logs in self.decisions
+            for entry in logs.entries
+            if entry.action is Action.APPROVAL_REQUESTED
+        ]
+
+    def step_timers(self) -> list[Timer]:
+        """The timers of what is waited for."""
+        steps = {step.step_id for step in self.context.pending}
+        return [timer for key, timer in timers_of(self.context).items() if key in steps]
+
     def drain(self) -> None:
         """Let every deadline pass, until nothing is open."""
-        for _ in range(100):
-            pending = reissue(self.context)
-            assert {step.id for step in pending} == set(timers_of(self.context))
-            if not pending:
+        for _ in range(200):
+            timers = self.step_timers()
+            assert {timer.key for timer in timers} == {step.step_id for step in self.context.pending}
+            if not timers:
                 break
-            self.fire(pending[0].id, pending[0].deadline_at)
+            self.fire_step(timers[0].key)
         assert self.context.run is None
         assert not self.context.queue

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import ids
+from schemas.agent_file import Approval
 from schemas.lists import Action, BusyPolicy, CommandKind, RunStatus, ToolOutcome
 from schemas.records import GenerationRequest, Run, SessionCommand, ToolCall, UserMessage
+from streams.session.configurations import read_configuration
 from streams.session.context import to_bytes
+from streams.session.payload_text import PAYLOADS
 from streams.session.project import reissue
 from tests.unit.streams.session.simulated import SESSION, Simulated, agent
 
@@ -19,6 +23,9 @@ TERMINAL_LOGS = {
     Action.RUN_FAILED,
     Action.RUN_CANCELLED,
 }
+
+LIFE_CYCLE = {Action.SESSION_RESUMED}
+"""What needs longer than these histories take."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +42,42 @@ TEXTS = st.text(alphabet=st.characters(exclude_characters="\x00", exclude_catego
 MOVES = st.builds(
     Move,
     kind=st.sampled_from(
-        ["say", "say", "answer", "answer", "answer", "result", "result", "fire", "command", "repeat"]
+        [
+            *["say", "say", "answer", "answer", "answer", "result", "result"],
+            *["fire", "command", "decide", "decide", "repeat"],
+        ]
     ),
     which=st.integers(0, 9),
-    shape=st.integers(0, 11),
+    shape=st.integers(0, 17),
     text=TEXTS.flatmap(lambda text: st.sampled_from([text, text * 40, "x"])),
 )
 HISTORIES = st.lists(MOVES, max_size=45)
 
 
+AGENTS = (
+    agent(),
+    agent("hasty", planning="none", on_busy="reject"),
+    agent("careful", planning="explicit", reflection="each", approvals={"sql_query": "always"}),
+    agent(
+        "thorough",
+        planning="explicit",
+        reflection="final",
+        last_answer=True,
+        approvals={"current_time": "always", "sql_query": "never"},
+        limits={"generations": 5, "seconds": 60},
+    ),
+    agent(
+        "poor",
+        reflection="on_error",
+        last_answer=True,
+        limits={"tokens": 40},
+        session_limits={"generations": 12, "seconds": 400},
+    ),
+)
+
+
 def walk(moves: list[Move]) -> Simulated:
-    session = Simulated(
-        agents={"analyst": agent(), "hasty": agent("hasty", planning="none", on_busy="reject")}
-    )
+    session = Simulated(agents={one.id: one for one in AGENTS})
     for move in moves:
         _happen(session, move)
     return session
@@ -59,7 +89,7 @@ def _happen(session: Simulated, move: Move) -> None:
             session.say(
                 move.text or "hello",
                 user_id="mallory" if move.shape == 0 else "alice",
-                agent_id=[None, None, "hasty", "nobody"][move.which % 4],
+                agent_id=[None, "nobody", "hasty", "careful", "careful", "thorough", "poor"][move.which % 7],
                 on_busy=[None, None, *BusyPolicy][move.shape % 7],
             )
         case "answer":
@@ -70,6 +100,8 @@ def _happen(session: Simulated, move: Move) -> None:
             _fire(session, move)
         case "command":
             _command(session, move)
+        case "decide":
+            _decide(session, move)
         case _:
             for event in session.events[-1 - move.which :][:1]:
                 session.step(event)
@@ -80,6 +112,18 @@ def _fire(session: Simulated, move: Move) -> None:
     if steps and move.shape < 3:
         step = steps[-1 - move.which % len(steps)]
         session.fire(step.id, step.deadline_at)
+    elif move.shape < 5 and (timers := session.step_timers()):
+        session.fire_step(timers[move.which % len(timers)].key)
+
+
+def _decide(session: Simulated, move: Move) -> None:
+    if asked := session.asked():
+        session.command(
+            CommandKind.DENY if move.shape % 3 == 0 else CommandKind.APPROVE,
+            step_id=asked[-1 - move.which // 3 % len(asked)],
+            user_id="mallory" if move.shape == 11 else "alice",
+            reason=move.text or None,
+        )
 
 
 def _command(session: Simulated, move: Move) -> None:
@@ -93,7 +137,7 @@ def _command(session: Simulated, move: Move) -> None:
 
 def _result(session: Simulated, move: Move) -> None:
     if calls := session.calls():
-        outcome = [*ToolOutcome, *[ToolOutcome.SUCCEEDED] * 8][move.shape]
+        outcome = [*ToolOutcome, *[ToolOutcome.OUTCOME_UNKNOWN] * 2, *[ToolOutcome.SUCCEEDED] * 8][move.shape]
         session.result(calls[-1 - move.which // 2 % len(calls)], move.text, outcome)
 
 
@@ -194,3 +238,56 @@ def test_log_numbers_messages_and_versions_have_no_gaps(moves: list[Move]) -> No
         if isinstance(order := getattr(record, "sequence_order", None), int)
     )
     assert orders == list(range(1, session.context.total_messages + 1))
+
+
+def _random_history(seed: int) -> list[Move]:
+    dice = Random(seed)  # noqa: S311  the same histories each time
+    kinds = ["say", "answer", "answer", "result", "result", "fire", "command", "decide", "repeat"]
+    return [
+        Move(dice.choice(kinds), dice.randrange(10), dice.randrange(18), dice.choice(["", "x", "why " * 9]))
+        for _ in range(60)
+    ]
+
+
+def test_the_histories_reach_every_kind_of_entry() -> None:
+    reached: set[Action] = set()
+    for seed in range(60):
+        session = walk(_random_history(seed))
+        reached |= {entry.action for logs in session.decisions for entry in logs.entries}
+    assert set(PAYLOADS) - reached <= LIFE_CYCLE
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_no_run_asks_the_model_more_often_than_its_budget_and_once(moves: list[Move]) -> None:
+    session = walk(moves)
+    session.drain()
+    limits = {one.id: read_configuration(one.configuration).limits.generations for one in AGENTS}
+    asked = Counter(request.run_id for request in session.requests())
+    for request in session.requests():
+        limit = limits[request.agent_id]
+        assert limit is None or asked[request.run_id] <= limit + 1
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_no_call_that_needs_a_person_starts_without_one_and_none_starts_twice(moves: list[Move]) -> None:
+    session = walk(moves)
+    rules = {one.id: read_configuration(one.configuration).approvals for one in AGENTS}
+    started = Counter(call.id for call in session.calls())
+    assert all(count == 1 for count in started.values())
+    for call in session.calls():
+        is_asked = rules[call.agent_id or ""].get(call.name) is Approval.ALWAYS
+        assert call.approved_by == "alice" if is_asked else call.approved_by in {None, "alice"}
+
+
+@settings(max_examples=75, deadline=None)
+@given(HISTORIES)
+def test_a_command_ends_no_other_run_than_the_one_it_names(moves: list[Move]) -> None:
+    session = walk(moves)
+    commands = {event.id: event.record for event in session.events}
+    for logs in session.decisions:
+        command = commands[logs.cause_id]
+        if isinstance(command, SessionCommand):
+            ended = {entry.run_id for entry in logs.entries if entry.action is Action.RUN_CANCELLED}
+            assert ended <= {command.run_id}
