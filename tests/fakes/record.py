@@ -61,7 +61,7 @@ class FakeRecord:
         kept = self.logs[logs.session_id]
         for entry in logs.entries:
             if not kept or entry.sequence > kept[-1].sequence:
-                kept.append(_row(logs, entry.sequence))
+                kept.append(row_of(logs, entry.sequence))
 
     def _take(self, record: Record) -> None:
         identity = (type(record), str(getattr(record, "id", "")))
@@ -148,7 +148,7 @@ def is_gapless(rows: Sequence[StoredLog]) -> bool:
     )
 
 
-def _row(logs: TaskLogs, sequence: int) -> StoredLog:
+def row_of(logs: TaskLogs, sequence: int) -> StoredLog:
     entry = next(entry for entry in logs.entries if entry.sequence == sequence)
     return StoredLog(
         **{name: getattr(entry, name) for name in type(entry).model_fields},

@@ -1,0 +1,127 @@
+"""When what goes wrong: a plan of faults that strike at the turns of ports, until the budget is spent."""
+
+from collections.abc import Callable, Mapping
+from random import Random
+from types import MappingProxyType
+from typing import Protocol
+
+from tests.simulation.process import Process
+
+_DULL = ("timers.due", "timers.is_armed", "progress.next_offsets", "kafka.fetch", "feed.append")
+"""Calls that are made all the time: a fault there shows little, so it mostly waits for another call."""
+
+
+class Troubled(Protocol):
+    """What can go wrong in a world."""
+
+    def kill(self, process: Process) -> None: ...
+    def freeze(self, process: Process) -> None: ...
+    def move(self, process: Process) -> None: ...
+    def flush(self) -> None: ...
+    def fall_behind(self) -> Callable[[], None]: ...
+    def take_away(self, service: str) -> None: ...
+    def a_sink(self) -> Process | None: ...
+
+
+Fault = Callable[[Troubled, Process], None]
+
+
+def _fail(_: Troubled, process: Process) -> None:
+    process.fail_next()
+
+
+def _flush(world: Troubled, _: Process) -> None:
+    world.flush()
+
+
+def _flush_and_freeze(world: Troubled, process: Process) -> None:
+    world.flush()
+    world.freeze(process)
+
+
+def _flush_and_fail(world: Troubled, process: Process) -> None:
+    world.flush()
+    process.fail_next()
+
+
+def _flush_and_kill(world: Troubled, process: Process) -> None:
+    world.flush()
+    world.kill(process)
+
+
+def _kill_sink(world: Troubled, _: Process) -> None:
+    if (sink := world.a_sink()) is not None:
+        world.kill(sink)
+
+
+def _freeze_sink(world: Troubled, _: Process) -> None:
+    if (sink := world.a_sink()) is not None:
+        world.freeze(sink)
+
+
+FAULTS: Mapping[str, tuple[int, Fault]] = MappingProxyType(
+    {
+        "kill": (4, lambda world, process: world.kill(process)),
+        "freeze": (5, lambda world, process: world.freeze(process)),
+        "fail": (4, _fail),
+        "move": (3, lambda world, process: world.move(process)),
+        "flush": (3, _flush),
+        "flush-and-freeze": (2, _flush_and_freeze),
+        "flush-and-fail": (1, _flush_and_fail),
+        "flush-and-kill": (1, _flush_and_kill),
+        "failover": (4, lambda world, _: None),
+        "kill-sink": (1, _kill_sink),
+        "freeze-sink": (2, _freeze_sink),
+        "postgres-away": (1, lambda world, _: world.take_away("postgres")),
+        "redis-away": (1, lambda world, _: world.take_away("redis")),
+    }
+)
+"""Name, weight and effect of every fault."""
+
+
+class Plan:
+    """The faults of one history."""
+
+    def __init__(self, random: Random, *, kinds: tuple[str, ...] = tuple(FAULTS)) -> None:
+        self._random = random
+        self._kinds = kinds
+        self._weights = [FAULTS[kind][0] for kind in kinds]
+        self.left = random.choice([0, 1, 2, 3, 4, 6, 9]) if kinds else 0
+        self._mean_gap = random.choice([15, 60, 200])
+        self._turn = 0
+        self._next = self._gap()
+        self._lost: tuple[int, Callable[[], None]] | None = None
+
+    def _gap(self) -> int:
+        mean = 4 if self._random.random() < _NEAR else self._mean_gap
+        return self._turn + 1 + int(self._random.expovariate(1 / mean))
+
+    def stop(self) -> None:
+        """Let nothing go wrong any more."""
+        self.left = 0
+        self._lost = None
+
+    def strike(self, world: Troubled, process: Process, place: str) -> str | None:
+        """Let a fault happen at this turn if one is due; return its name."""
+        self._turn += 1
+        if self._lost is not None and self._turn >= self._lost[0]:
+            fail_over, self._lost = self._lost[1], None
+            fail_over()
+            return "failover"
+        if not self.left or self._turn < self._next:
+            return None
+        if place.endswith(_DULL) and self._random.random() < _MOSTLY:
+            return None
+        self.left -= 1
+        self._next = self._gap()
+        kind = self._random.choices(self._kinds, self._weights)[0]
+        if kind == "failover":
+            # From here on Redis answers, but its replica does not hear of it.
+            self._lost = (self._turn + 1 + int(self._random.expovariate(1 / 8)), world.fall_behind())
+            return "replica falls behind"
+        FAULTS[kind][1](world, process)
+        return kind
+
+
+_NEAR = 0.3
+_MOSTLY = 0.95
