@@ -12,7 +12,7 @@ from maestro.process_settings import ProcessSettings
 from sinks.settings import SinkSettings
 from stores.postgres.settings import PostgresSettings
 from stores.redis.settings import RedisSettings
-from streams.execute.settings import SqlSettings, ToolSettings
+from streams.execute.settings import HttpToolSettings, SqlSettings, ToolSettings
 from streams.generate.settings import GenerateSettings
 from streams.journal_settings import JournalSettings
 from streams.runtime.settings import RuntimeSettings
@@ -31,6 +31,7 @@ CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
         "Step journal": JournalSettings,
         "Tools": ToolSettings,
         "SQL tool": SqlSettings,
+        "Web tool": HttpToolSettings,
         "Sinks": SinkSettings,
         "Workers": RuntimeSettings,
         "Processes": ProcessSettings,

@@ -4,6 +4,7 @@ Derived ids make every consumer able to drop repeats: the same input gives the s
 All ids are canonical UUID text (36 characters, lower case).
 """
 
+from functools import lru_cache
 from hashlib import sha1
 from uuid import UUID
 
@@ -11,17 +12,16 @@ import uuid6
 
 _NAMESPACE = UUID("6d616573-7472-5f6f-8000-6d61657374ff")
 _NAMESPACE_BYTES = _NAMESPACE.bytes
-_FREE_BITS = ~(0xF000 << 64 | 0xC000 << 48)
-_VERSION_5 = 0x5000 << 64 | 0x8000 << 48
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_SESSIONS_REMEMBERED = 65_536
 
 
 def _derived(*parts: str | int) -> str:
     # uuid.uuid5 gives the same in four times the time, and a decision makes many ids. Version 5 names SHA-1.
     name = "\x1f".join(map(str, parts)).encode()
-    digest = sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).digest()
-    number = int.from_bytes(digest[:16]) & _FREE_BITS | _VERSION_5
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    text = sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).hexdigest()
+    variant = _VARIANTS[text[16]]
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
 def new_id() -> str:
@@ -34,6 +34,7 @@ def event_id(topic: str, partition: int, offset: int) -> str:
     return _derived("event", topic, partition, offset)
 
 
+@lru_cache(maxsize=_SESSIONS_REMEMBERED)
 def task_id(session_id: str) -> str:
     """Return the id of a session's only task."""
     return _derived("task", session_id)

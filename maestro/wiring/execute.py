@@ -14,7 +14,8 @@ from stores.postgres.steps import Steps
 from stores.redis.feed import Feed
 from streams.execute.invoke import Invoker
 from streams.execute.job import Executing
-from streams.execute.settings import ToolSettings
+from streams.execute.settings import HttpToolSettings, SqlSettings, ToolSettings
+from streams.journal_settings import JournalSettings
 from streams.journaled_role import JournaledRole
 from streams.runtime.settings import RuntimeSettings
 from streams.runtime.worker import Worker
@@ -28,12 +29,14 @@ async def execute_worker() -> AsyncGenerator[Worker]:
         SettingsError: settings do not fit, alone or together.
 
     """
-    tools, runtime, process = load(ToolSettings, RuntimeSettings, ProcessSettings)
+    # All at once, so that all problems are told together and before anything is opened.
+    _ = load(ToolSettings, SqlSettings, HttpToolSettings, RuntimeSettings, ProcessSettings, JournalSettings)
     _ = journal_settings()
+    tools, runtime, process = load(ToolSettings, RuntimeSettings, ProcessSettings)
     async with open_wires("maestro.execute") as wires:
         bus = wires.bus
         executing = Executing(
-            registry=build_registry(),
+            registry=build_registry(wires),
             invoker=Invoker(pool_size=tools.pool_size, result_limit_bytes=tools.result_limit_bytes),
             record=Steps(wires.database),
             feed=Feed(wires.redis),

@@ -1,7 +1,9 @@
 """The tools that this process can run, by name; and those that authors bring in modules of their own."""
 
 import importlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from llm.completion import ToolSpec
 from schemas.errors import FatalError, MaestroError
@@ -35,13 +37,18 @@ class Registry:
         return tuple(self._specs[name] for name in names if name in self._specs)
 
 
-def tools_of_modules(modules: Iterable[str]) -> Iterator[Tool]:
-    """Yield the tools that the named modules hold.
+def tools_of_modules(modules: Iterable[str], folders: Iterable[str] = ()) -> Iterator[Tool]:
+    """Yield the tools that the named modules hold; modules are also looked up in `folders`, after all others.
 
     Raises:
         FatalError: a module cannot be imported or holds none.
 
     """
+    for folder in folders:
+        # Appended: a folder of the author's must not take the place of a module of ours or of a library.
+        place = str(Path(folder).expanduser().absolute())
+        if place not in sys.path:
+            sys.path.append(place)
     for name in modules:
         try:
             module = importlib.import_module(name)

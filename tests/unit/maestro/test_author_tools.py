@@ -46,8 +46,9 @@ ATTEMPT = "01980000-0000-7000-8000-0000000000aa"
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The author's module on the import path, named in the setting."""
     (tmp_path / f"{MODULE}.py").write_text(SOURCE)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("MAESTRO_TOOL_MODULES", MODULE)
+    monkeypatch.setenv("MAESTRO_TOOL_PATH", str(tmp_path))
     yield
     _ = sys.modules.pop(MODULE, None)
 
@@ -73,7 +74,14 @@ async def called(arguments: str) -> ToolResult:
 
 def test_it_stands_beside_the_built_in_ones_and_a_model_sees_what_it_takes() -> None:
     registry = build_registry()
-    assert registry.names == ("current_time", "price_of", "sql_query")
+    assert set(registry.names) == {
+        "current_time",
+        "http_fetch",
+        "price_of",
+        "save_document",
+        "search_conversation",
+        "sql_query",
+    }
     (spec,) = registry.specs(["price_of"])
     assert spec.description == "Return the price of goods in cents."
     assert spec.parameters["properties"]["name"]["description"] == "Name of the goods."
@@ -100,3 +108,9 @@ def test_a_setting_that_does_not_fit_is_told_before_any_module_is_imported(
     with pytest.raises(SettingsError, match="MAESTRO_SQL_ROW_LIMIT"):
         _ = build_registry()
     assert MODULE not in sys.modules
+
+
+def test_the_authors_folder_takes_the_place_of_nothing(tmp_path: Path) -> None:
+    (tmp_path / "schemas.py").write_text("raise RuntimeError")
+    _ = build_registry()
+    assert sys.path[-1] == str(tmp_path)
