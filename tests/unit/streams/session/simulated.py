@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from bus.codec import Codec
 from schemas import ids
 from schemas.lists import (
     Action,
@@ -40,6 +41,7 @@ from streams.session.rules import Rules
 from streams.session.timers import Timer, timers_of
 
 SESSION = "0190aaaa-0000-7000-8000-000000000001"
+CODEC = Codec()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIGHT = Rules(
     default_agent_id="analyst",
@@ -128,11 +130,11 @@ class Simulated:
         assert to_bytes(from_bytes(data)) == data
         assert project(from_bytes(data), logs, 3) == outputs
         TaskLogs.model_validate(logs.model_dump())
-        assert len(logs.model_dump_json()) < MAX_VALUE_BYTES
+        assert len(CODEC.encode(logs)) < MAX_VALUE_BYTES
         for record in outputs:
             # Built without validation: here each is validated.
             assert type(record).model_validate(record.model_dump()) == record
-            assert len(record.model_dump_json()) < MAX_VALUE_BYTES
+            assert len(CODEC.encode(record)) < MAX_VALUE_BYTES
         self._check_run(after, outputs)
 
     def _check_run(self, after: Context, outputs: Sequence[Record]) -> None:

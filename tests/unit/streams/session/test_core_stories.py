@@ -18,14 +18,12 @@ from schemas.records import (
     Task,
     TaskLogs,
 )
-from schemas.topics import MAX_VALUE_BYTES
 from streams.session.context import FORMAT, from_bytes, to_bytes
 from streams.session.event import micros_of, ms_of, time_of
 from streams.session.evolve import FOLDS
 from streams.session.feed import stages
 from streams.session.log import verify_chain
 from streams.session.payload_text import PAYLOADS
-from streams.session.rules import Rules
 from tests.unit.streams.session.simulated import SESSION, START, Simulated, agent
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -230,24 +228,6 @@ def test_old_exchanges_become_lines_of_the_summary() -> None:
     assert "- User: question" in session.context.context_summary
     assert "answer 6" in session.requests()[-1].messages
     assert len(session.context.context_summary) <= session.rules.max_summary_bytes
-
-
-def test_the_worst_that_everybody_may_say_fits_a_message() -> None:
-    rules = Rules(default_agent_id="analyst")
-    nasty = '\x01\\"'
-    prompt = "p" * (rules.max_configuration_bytes - 1_000)
-    session = Simulated(rules=rules, agents={"analyst": agent(system_prompt=prompt)})
-    for _ in range(2):
-        session.say(nasty * (rules.max_content_bytes // 10 - 10))
-        for _ in range(3):
-            size = rules.max_answer_bytes // 12 // 20
-            session.answer(session.requests()[-1], nasty * 200, [("sql_query", {"query": nasty * size})] * 10)
-            for call in session.calls()[-10:]:
-                session.result(call, nasty * 20_000)
-        session.answer(session.requests()[-1], nasty * (rules.max_answer_bytes // 10 - 10))
-    assert [run.status for run in session.context.runs] == [RunStatus.COMPLETED] * 2
-    largest = max(len(request.messages.encode()) for request in session.requests())
-    assert MAX_VALUE_BYTES // 3 < largest < MAX_VALUE_BYTES * 9 // 10
 
 
 def test_a_changed_log_breaks_the_chain() -> None:
