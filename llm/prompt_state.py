@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 
 from llm.script import Stage
+
+FAILED: Final = ("Error (", "The call did not answer")
+"""How a session begins what the model reads of a call that failed, or that its run did not wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ def read_prompt(messages: Sequence[Mapping[str, Any]]) -> PromptState:
         if message.get("role") == "tool":
             text = text_of(message)
             value = _value(text)
-            problem = text if value is None else _problem(value)
+            problem = text if text.startswith(FAILED) else _problem(value)
             if problem is None:
                 results.append(_unwrapped(value))
             else:
@@ -65,11 +68,11 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def _value(text: str) -> Any:
-    # Results are JSON; what went wrong is said in plain words.
+    # A tool that returned a text is read as that text; any other result is JSON.
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return None
+        return text
 
 
 def _problem(value: Any) -> str | None:

@@ -73,14 +73,14 @@ async def test_the_demo_answers_from_the_rows() -> None:
 @pytest.mark.parametrize(
     "trouble",
     [
-        "permission denied",
-        {"error": "permission denied"},
-        {"success": False, "error": {"message": "permission denied"}},
+        "Error (tool_failed): permission denied",
+        {"error": "Error (tool_failed): permission denied"},
+        {"success": False, "error": {"message": "Error (tool_failed): permission denied"}},
     ],
 )
 async def test_the_demo_says_when_a_tool_failed(trouble: Any) -> None:
     answer = await demo(user("How many orders?"), calls(), result(trouble))
-    assert "permission denied" in answer.text
+    assert "Error (tool_failed): permission denied" in answer.text
 
 
 async def test_an_earlier_runs_results_do_not_count() -> None:
@@ -208,7 +208,7 @@ async def test_a_plan_that_comes_with_the_first_act_follows_the_rules() -> None:
 
 async def test_a_reflection_says_how_the_last_step_went() -> None:
     good = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result({"a": 1}))
-    bad = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result("no such table"))
+    bad = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result("Error (tool_failed): no such table"))
     draft = await ask_for(Purpose.REFLECT, user("how many?"))
     assert "results" in good.text
     assert "no such table" in bad.text
