@@ -60,6 +60,15 @@ TIGHT = Rules(
 
 def agent(agent_id: str = "analyst", *, user_id: str | None = None, **configuration: object) -> Agent:
     """Return an active agent with two tools and a budget of four generations."""
+    return _agent(agent_id, user_id, configuration)
+
+
+def analyst(**configuration: object) -> Agent:
+    """Return the agent that answers when nobody is named."""
+    return _agent("analyst", None, configuration)
+
+
+def _agent(agent_id: str, user_id: str | None, configuration: dict[str, object]) -> Agent:
     values = {"tools": ["sql_query", "current_time"], "limits": {"generations": 4}} | configuration
     return Agent(
         id=agent_id,

@@ -9,7 +9,7 @@ from schemas.errors import ErrorCode
 from schemas.lists import BusyPolicy, CommandKind, RunStatus, StopReason
 from schemas.records import Record, Run, TaskLogs
 from streams.session.prompt import ANSWER_AT_LAST
-from tests.unit.streams.session.simulated import Simulated, agent
+from tests.unit.streams.session.simulated import Simulated, agent, analyst
 
 SELECT = ("sql_query", {"query": "select 1"})
 
@@ -24,7 +24,7 @@ def ended(records: tuple[Record, ...]) -> Run:
 
 
 def session_with(**configuration: object) -> Simulated:
-    return Simulated(agents={"analyst": agent(**configuration)})
+    return Simulated(agents={"analyst": analyst(**configuration)})
 
 
 def round_trip(session: Simulated) -> tuple[Record, ...]:

@@ -12,7 +12,7 @@ from streams.session.context import StepKind, to_bytes
 from streams.session.feed import stages
 from streams.session.project import reissue
 from streams.session.timers import timers_of
-from tests.unit.streams.session.simulated import Simulated, agent
+from tests.unit.streams.session.simulated import Simulated, analyst
 
 SELECT = ("sql_query", {"query": "delete from orders"})
 CLOCK = ("current_time", {})
@@ -28,7 +28,7 @@ def statuses(records: tuple[Record, ...]) -> list[RunStatus]:
 
 def session_with(**configuration: object) -> Simulated:
     values: dict[str, object] = {"approvals": {"sql_query": "always"}, "approval_limit_s": 600}
-    return Simulated(agents={"analyst": agent(**(values | configuration))})
+    return Simulated(agents={"analyst": analyst(**(values | configuration))})
 
 
 def asking(*calls: tuple[str, object], **configuration: object) -> Simulated:

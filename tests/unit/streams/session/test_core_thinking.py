@@ -8,7 +8,7 @@ import pytest
 from schemas.lists import Purpose, RunStatus, StopReason, ToolOutcome
 from schemas.records import ConversationMessage, GenerationRequest, Record, Run, TaskLogs
 from streams.session.feed import stages
-from tests.unit.streams.session.simulated import Simulated, agent
+from tests.unit.streams.session.simulated import Simulated, analyst
 
 SELECT = ("sql_query", {"query": "select 1"})
 
@@ -19,7 +19,7 @@ def actions(logs: TaskLogs) -> list[str]:
 
 def session_with(**configuration: object) -> Simulated:
     values: dict[str, object] = {"planning": "none", "limits": {"generations": 12}}
-    session = Simulated(agents={"analyst": agent(**(values | configuration))})
+    session = Simulated(agents={"analyst": analyst(**(values | configuration))})
     session.say("How many?")
     return session
 
