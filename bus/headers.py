@@ -1,8 +1,9 @@
 """Message headers: CloudEvents in binary mode, and the W3C trace."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from bus.codec import CONTENT_TYPE
 from schemas import records
@@ -18,8 +19,8 @@ _CONTENT = ("content-type", CONTENT_TYPE)
 _TIME_FIELDS = ("updated_at", "created_at", "occurred_at", "timestamp", "born_at", "due_at")
 """Where a record says when it happened; the first that it has counts."""
 
-_TYPES: Mapping[type[records.Record], bytes] = MappingProxyType(
-    {record: f"maestro.{record.__name__}".encode() for record in BY_RECORD}
+_TYPES: Mapping[type[records.Record], tuple[str, bytes]] = MappingProxyType(
+    {record: ("ce_type", f"maestro.{record.__name__}".encode()) for record in BY_RECORD}
 )
 _TIMES: Mapping[type[records.Record], str | None] = MappingProxyType(
     {
@@ -34,12 +35,13 @@ def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Header
 
     `source` names the publisher, for example `b"/maestro/session"`.
     """
+    kind = type(record)
     return [
         _SPEC_VERSION,
         ("ce_id", event_id_of(record).encode()),
-        ("ce_type", _TYPES[type(record)]),
+        _TYPES[kind],
         ("ce_source", source),
-        ("ce_time", _time_of(record).encode()),
+        ("ce_time", _time_of(record, _TIMES[kind])),
         _CONTENT,
         (HEADER, trace.traceparent.encode()),
     ]
@@ -47,21 +49,39 @@ def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Header
 
 def event_id_of(record: records.Record) -> str:
     """Return the CloudEvents id: the record's own id, with its version where an id has several."""
-    match record:
-        case records.Run() | records.Task() | records.Session():
-            return f"{record.id}:{record.term}.{record.version}"
-        case records.TaskLogs(fence_previous=None):
-            return f"{record.session_id}:{record.term}.{record.entries[-1].sequence if record.entries else 0}"
-        case records.TaskLogs():
-            return f"{record.session_id}:fence:{record.fence_previous}:{record.cause_id}"
-        case records.Agent():
-            return f"{record.id}:{record.updated_at.isoformat()}"
-        case _:
-            identity: str | None = getattr(record, "id", None)
-            return identity or new_id()
+    special = _IDENTITIES.get(type(record))
+    if special is not None:
+        return special(record)
+    identity: str | None = getattr(record, "id", None)
+    return identity or new_id()
 
 
-def _time_of(record: records.Record) -> str:
-    field = _TIMES[type(record)]
+def _versioned(record: records.Run | records.Task | records.Session) -> str:
+    return f"{record.id}:{record.term}.{record.version}"
+
+
+def _of_logs(record: records.TaskLogs) -> str:
+    if record.is_fence:
+        return f"{record.session_id}:fence:{record.fence_previous}:{record.cause_id}"
+    return f"{record.session_id}:{record.term}.{record.entries[-1].sequence if record.entries else 0}"
+
+
+def _of_agent(record: records.Agent) -> str:
+    return f"{record.id}:{record.updated_at.isoformat()}"
+
+
+# By type: matching classes one by one would cost as much as the rest of the headers.
+_IDENTITIES: Mapping[type[records.Record], Callable[[Any], str]] = MappingProxyType(
+    {
+        records.Run: _versioned,
+        records.Task: _versioned,
+        records.Session: _versioned,
+        records.TaskLogs: _of_logs,
+        records.Agent: _of_agent,
+    }
+)
+
+
+def _time_of(record: records.Record, field: str | None) -> bytes:
     moment: datetime = getattr(record, field) if field else datetime.now(UTC)
-    return moment.isoformat()
+    return moment.isoformat().encode()

@@ -1,6 +1,7 @@
 """Payloads as the JSON text of log entries, and back."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from msgspec.json import Decoder, Encoder
@@ -73,6 +74,9 @@ PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
 )
 """The payload of each action that this version logs."""
 
+_TEXTS_REMEMBERED = 512
+"""One decision reads each of its entries three times: to fold, to project and to show it. All are frozen."""
+
 _ENCODER = Encoder()
 _DECODERS: Mapping[Action, Decoder[Payload]] = MappingProxyType(
     {action: Decoder(kind) for action, kind in PAYLOADS.items()}
@@ -84,6 +88,7 @@ def text_of(payload: Payload) -> str:
     return _ENCODER.encode(payload).decode()
 
 
+@lru_cache(maxsize=_TEXTS_REMEMBERED)
 def payload_of(action: Action, text: str) -> Payload | None:
     """Return the payload that `text` of an entry holds, or None for an action unknown to this version."""
     decoder = _DECODERS.get(action)

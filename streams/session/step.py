@@ -3,6 +3,10 @@
 Load (or rebuild) → what the last decision owes → applied before? → decide → store → publish → return.
 """
 
+from functools import cache
+
+from prometheus_client import Counter
+
 from schemas.errors import PoisonError, TransientError
 from schemas.lists import SessionStatus
 from schemas.records import SessionCommand, TaskLogs
@@ -25,6 +29,12 @@ from telemetry.metrics import CONTEXT_CONFLICTS, DECISIONS
 from telemetry.points import point
 
 _MS = 1000
+
+
+@cache
+def _decisions_of(topic: str) -> Counter:
+    # Looking a label up costs more than counting.
+    return DECISIONS.labels(topic)
 
 
 class SessionStep:
@@ -114,7 +124,7 @@ class SessionStep:
             CONTEXT_CONFLICTS.inc()
             return False
         if logs is not None:
-            DECISIONS.labels(event.topic).inc()
+            _decisions_of(event.topic).inc()
         await point("session.stored")
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")
