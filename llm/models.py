@@ -36,10 +36,20 @@ def build_models(settings: ModelSettings) -> Models:
         FatalError: a rehearsal script does not fit.
 
     """
+    return Models(rehearsal=RehearsalModel(all_scripts(settings)), provider=ProviderModel(settings))
+
+
+def all_scripts(settings: ModelSettings) -> dict[str, Script]:
+    """Return the rehearsal scripts by name: those that come with Maestro, and those of the settings' folder.
+
+    Raises:
+        FatalError: a script does not fit.
+
+    """
     scripts = built_in_scripts()
     if settings.rehearsal_scripts is not None:
         scripts |= load_scripts(settings.rehearsal_scripts)
-    return Models(rehearsal=RehearsalModel(scripts), provider=ProviderModel(settings))
+    return scripts
 
 
 def built_in_scripts() -> dict[str, Script]:

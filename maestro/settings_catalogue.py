@@ -6,9 +6,11 @@ from types import MappingProxyType
 from pydantic_settings import BaseSettings
 
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
+from llm.embedding_settings import EmbeddingSettings
 from llm.settings import ModelSettings
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.process_settings import ProcessSettings
+from sinks.embeddings.settings import EmbeddingsSinkSettings
 from sinks.settings import SinkSettings
 from stores.postgres.settings import PostgresSettings
 from stores.redis.settings import RedisSettings
@@ -33,6 +35,8 @@ CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
         "SQL tool": SqlSettings,
         "Web tool": HttpToolSettings,
         "Sinks": SinkSettings,
+        "Embeddings": EmbeddingSettings,
+        "Embeddings sink": EmbeddingsSinkSettings,
         "Workers": RuntimeSettings,
         "Processes": ProcessSettings,
         "Embedded services": EmbeddedSettings,

@@ -19,7 +19,10 @@ WORKERS = {
     "generate": "maestro.wiring.generate:generate_worker",
     "execute": "maestro.wiring.execute:execute_worker",
 }
-SINKS = {"postgres": "maestro.wiring.sink:postgres_sink"}
+SINKS = {
+    "embeddings": "maestro.wiring.embeddings:embeddings_sink",
+    "postgres": "maestro.wiring.sink:postgres_sink",
+}
 
 
 class Program(Protocol):

@@ -9,6 +9,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "generate": ("worker", "generate"),
     "execute": ("worker", "execute"),
     "sink-postgres": ("sink", "postgres"),
+    "sink-embeddings": ("sink", "embeddings"),
 }
 
 

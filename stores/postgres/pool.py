@@ -1,9 +1,10 @@
 """The database: a pool of connections, transactions and savepoints, with errors translated."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from types import CoroutineType
+from typing import Any, TypeAlias
 
 import asyncpg
 import asyncpg.pool
@@ -14,6 +15,9 @@ from stores.postgres.settings import PostgresSettings
 
 Row = asyncpg.Record
 """One row of an answer; columns by name."""
+
+Prepare: TypeAlias = "Callable[[asyncpg.Connection[Row]], CoroutineType[Any, Any, None]]"
+"""Makes a new connection ready."""
 
 _Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Row]"
 
@@ -48,10 +52,14 @@ class Transaction:
 
 
 class Database:
-    """A pool of connections to the record. Connects when first used, and again after the server was away."""
+    """A pool of connections to the record. Connects when first used, and again after the server was away.
 
-    def __init__(self, settings: PostgresSettings) -> None:
+    `prepare` makes each new connection ready, for example for a type that the client does not know.
+    """
+
+    def __init__(self, settings: PostgresSettings, *, prepare: "Prepare | None" = None) -> None:
         self._settings = settings
+        self._prepare = prepare
         self._pool: asyncpg.Pool[Row] | None = None
         self._opening = asyncio.Lock()
 
@@ -131,6 +139,7 @@ class Database:
                         timeout=settings.connect_timeout_s,
                         command_timeout=settings.command_timeout_s,
                         server_settings={"application_name": "maestro", "timezone": "UTC"},
+                        init=self._prepare,
                         reset=_keep,
                     ),
                     settings.connect_timeout_s + 1,

@@ -73,6 +73,11 @@ create table message_embeddings (
     embedding halfvec(1536) storage p not null,
     tsv tsvector not null,
     created_at timestamp with time zone not null,
+    session_id uuid,
+    term bigint not null default 0,
+    sequence bigint not null default 0,
+    starts_at integer not null default 0,
+    length integer not null default 0,
     PRIMARY KEY (id, chunk)
 );
 
@@ -277,6 +282,8 @@ CREATE INDEX generations_run ON public.generations USING btree (run_id, generati
 
 CREATE INDEX generations_session ON public.generations USING btree (session_id, created_at);
 
+CREATE INDEX message_embeddings_session ON public.message_embeddings USING btree (session_id);
+
 CREATE INDEX message_embeddings_shared ON public.message_embeddings USING hnsw (embedding halfvec_cosine_ops) WHERE shared;
 
 CREATE INDEX message_embeddings_user ON public.message_embeddings USING btree (user_id);
@@ -408,6 +415,26 @@ create view llm_interactions as
     error_message,
     created_at
    FROM generations;
+
+CREATE OR REPLACE FUNCTION public.found_piece(piece_of uuid, number integer)
+ RETURNS TABLE(id uuid, chunk integer, source text, session_id uuid, title text, words text, created_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE
+AS $function$
+    select e.id, e.chunk, e.source, e.session_id, null::text, substr(m.content, e.starts_at + 1, e.length), e.created_at
+    from message_embeddings as e
+    join accepted_messages as m on m.id = e.id
+    where e.id = piece_of and e.chunk = number and e.source = 'message'
+        and not exists (select from erased_sessions as x where x.session_id = m.session_id)
+        and not exists (select from runs as r where r.id = m.run_id and r.stop_reason = 'rolled_back')
+    union all
+    select e.id, e.chunk, e.source, e.session_id, d.title, substr(d.content, e.starts_at + 1, e.length), e.created_at
+    from message_embeddings as e
+    join documents as d on d.id = e.id
+    where e.id = piece_of and e.chunk = number and e.source = 'document'
+        and not exists (select from erased_sessions as x where x.session_id = d.session_id)
+$function$
+;
 
 CREATE OR REPLACE FUNCTION public.make_task_logs_week(monday date)
  RETURNS boolean

@@ -91,7 +91,9 @@ async def sink_is_level(fleet: Fleet, *, within_s: float) -> None:
     async with fleet.admin() as admin:
         ends = await admin.end_offsets(names)
     while True:
-        rows = await fleet.database.fetch("select topic, partition, next_offset from sink_offsets")
+        rows = await fleet.database.fetch(
+            "select topic, partition, next_offset from sink_offsets where sink = 'postgres'"
+        )
         have = {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         behind = {place: end for place, end in ends.items() if have.get(place, 0) < end}
         if not behind:

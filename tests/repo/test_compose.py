@@ -17,6 +17,7 @@ ROLES = {
     "generate": ["worker", "generate"],
     "execute": ["worker", "execute"],
     "sink": ["sink", "postgres"],
+    "embeddings": ["sink", "embeddings"],
 }
 
 

@@ -12,10 +12,12 @@ from maestro.embedded.restart import HEALTHY_AFTER_S, History
 def test_every_role_gets_so_many_processes_with_names_of_their_own() -> None:
     specs = role_specs(2)
     names = [spec.name for spec in specs]
-    assert sorted(names) == sorted(
-        f"{role}-{n}" for role in ("session", "generate", "execute", "sink-postgres") for n in (1, 2)
-    )
-    assert {spec.arguments for spec in specs if spec.name.startswith("sink")} == {("sink", "postgres")}
+    roles = ("session", "generate", "execute", "sink-postgres", "sink-embeddings")
+    assert sorted(names) == sorted(f"{role}-{n}" for role in roles for n in (1, 2))
+    assert {spec.arguments for spec in specs if spec.name.startswith("sink")} == {
+        ("sink", "postgres"),
+        ("sink", "embeddings"),
+    }
 
 
 def test_a_dead_service_is_started_again_ever_later_and_then_given_up() -> None:
