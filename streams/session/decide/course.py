@@ -1,7 +1,7 @@
 """How a run goes on: think, act, look back, answer, and stop when a budget is used up."""
 
 from schemas.agent_file import Reflection
-from schemas.lists import Action, Purpose, StopReason
+from schemas.lists import Action, Purpose, RunStatus, StopReason
 from streams.session.budgets import Exceeded, due_ms, exceeded
 from streams.session.configurations import read_configuration
 from streams.session.context import ActiveRun, NoteKind, Pending
@@ -74,7 +74,8 @@ def out_of_budget(decision: Decision, run: ActiveRun, over: Exceeded, *, draft: 
     """
     configuration = read_configuration(run.configuration)
     draft = draft or run.note(NoteKind.DRAFT)
-    asks_last = configuration.last_answer and draft is None and run.over is None
+    is_open = draft is None and run.over is None and run.status is RunStatus.RUNNING
+    asks_last = configuration.last_answer and is_open
     decision.log_exceeded(run.id, over, asks_last=asks_last)
     if draft is not None:
         decision.complete(run, draft, over.stop_reason)
