@@ -302,3 +302,54 @@ def test_instants_survive_milliseconds_exactly() -> None:
     for ms in (0, 1, 1_767_225_600_001, 4_102_444_799_999):
         assert ms_of(time_of(ms)) == ms
         assert micros_of(time_of(ms)) == ms * 1000
+
+
+def test_what_the_session_knows_of_the_project_is_shown_to_the_model() -> None:
+    session = Simulated()
+    session.command(
+        CommandKind.CREATE,
+        payload='{"project_context":{"language":"Rust"},"working_directory":"/srv/shop"}',
+    )
+    session.command(CommandKind.CONFIGURE, payload='{"preferences":{"units":"metric"}}')
+    session.say("Go")
+    system = orjson.loads(session.requests()[-1].messages)[0]["content"]
+    for shown in ('Project: {"language":"Rust"}', "Working directory: /srv/shop", '{"units":"metric"}'):
+        assert shown in system
+    session.answer(session.requests()[-1], "Gone.")
+    session.command(CommandKind.CONFIGURE, payload='{"working_directory":"/srv/other"}')
+    session.say("Again")
+    assert "Working directory: /srv/other" in orjson.loads(session.requests()[-1].messages)[0]["content"]
+
+
+@pytest.mark.parametrize("kind", [CommandKind.CANCEL, CommandKind.INTERRUPT, CommandKind.ROLLBACK])
+def test_a_repeated_command_cannot_hit_the_run_that_came_after(kind: CommandKind) -> None:
+    session = Simulated()
+    session.say("one")
+    session.say("two")
+    one, two = [run.id for run in session.context.runs]
+    session.command(kind, run_id=one)
+    session.command(kind, run_id=one)
+    assert actions(session.decisions[-1]) == ["command_ignored"]
+    assert session.context.run is not None
+    assert session.context.run.id == two
+
+
+def test_a_message_that_interrupts_does_so_once_however_often_it_comes() -> None:
+    session = Simulated()
+    session.say("one")
+    session.say("two", on_busy=BusyPolicy.INTERRUPT)
+    event = session.events[-1]
+    session.say("three")
+    assert session.step(event) == ()
+    assert [run.status for run in session.context.runs] == [
+        RunStatus.CANCELLED,
+        RunStatus.RUNNING,
+        RunStatus.QUEUED,
+    ]
+
+
+def test_an_agent_whose_configuration_does_not_fit_is_invalid() -> None:
+    session = Simulated(agents={"analyst": agent(planning="sometimes")})
+    run = only(Run, session.say("hello"))
+    assert (run.stop_reason, run.error_code) == (StopReason.INVALID, "invalid")
+    assert "planning" in (run.error_message or "")
