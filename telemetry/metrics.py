@@ -36,6 +36,10 @@ CONTEXT_CONFLICTS = Counter(
 CONTEXT_REBUILDS = Counter(
     "maestro_context_rebuilds_total", "Contexts folded again from the record because Redis did not have them."
 )
+RECORD_GAPS = Counter(
+    "maestro_record_gaps_total",
+    "Rebuilds that failed because rows of a session's log are missing in the record. Must stay 0.",
+)
 GENERATIONS = Counter("maestro_generations_total", "Model calls by outcome.", ["model", "status"])
 GENERATION_FAILURES = Counter(
     "maestro_generation_failures_total",

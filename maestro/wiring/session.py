@@ -9,11 +9,15 @@ from maestro.settings import load
 from maestro.wiring.wires import open_wires
 from stores.postgres.runs import Runs
 from stores.postgres.session_logs import SessionLogs
+from stores.postgres.steps import Steps
 from stores.postgres.timers import Timers as RecordedTimers
 from stores.redis.contexts import Contexts
+from stores.redis.feed import Feed
+from stores.redis.journal import Journal
 from stores.redis.timers import Timers
 from streams.runtime.settings import RuntimeSettings
 from streams.runtime.worker import Worker
+from streams.session.erasure import Erasure
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder
@@ -45,6 +49,9 @@ async def session_worker() -> AsyncGenerator[Worker]:
             rebuilder=rebuilder,
             outbox=outbox,
             agents=agents,
+            erasure=Erasure(
+                steps=Steps(wires.database), values=Journal(wires.redis), feeds=Feed(wires.redis)
+            ),
             runs=Runs(wires.database),
             ends=ends,
             barrier=barrier,
@@ -73,9 +80,11 @@ async def session_worker() -> AsyncGenerator[Worker]:
             partitions=bus.topics.partitions,
         )
         try:
-            yield Worker(
+            worker = Worker(
                 role, runtime, bus.connection(), bus.names.group("session"), static_name=process.static_name
             )
+            timer_loop.report_to(worker.fail)
+            yield worker
         finally:
             await role.stop()
             await agents.stop()

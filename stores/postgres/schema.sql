@@ -314,6 +314,8 @@ CREATE INDEX sessions_user ON public.sessions USING btree (user_id, updated_at D
 
 CREATE INDEX task_logs_action ON ONLY public.task_logs USING btree (action, occurred_at);
 
+CREATE INDEX task_logs_checkpoint ON ONLY public.task_logs USING btree (session_id, sequence) WHERE (action = 'checkpoint'::text);
+
 CREATE UNIQUE INDEX task_logs_session ON ONLY public.task_logs USING btree (session_id, sequence, occurred_at);
 
 CREATE INDEX task_logs_time ON ONLY public.task_logs USING btree (occurred_at);
@@ -355,6 +357,36 @@ create view accepted_messages as
            FROM task_logs l
           WHERE l.session_id = m.session_id AND l.sequence = m.sequence AND l.term <= m.term));
 
+create view accepted_runs as
+ SELECT id,
+    task_id,
+    session_id,
+    agent_id,
+    message_id,
+    user_id,
+    status,
+    stop_reason,
+    input,
+    output,
+    sql_query,
+    generations,
+    tool_calls,
+    prompt_tokens,
+    completion_tokens,
+    total_tokens,
+    cost_estimate,
+    created_at,
+    started_at,
+    completed_at,
+    error_code,
+    error_message,
+    term,
+    version
+   FROM runs r
+  WHERE (EXISTS ( SELECT
+           FROM task_logs l
+          WHERE l.session_id = r.session_id AND l.sequence = r.version AND l.term <= r.term));
+
 create view accepted_tool_calls as
  SELECT id,
     task_id,
@@ -388,7 +420,7 @@ create view agent_executions as
     started_at,
     completed_at,
     error_message
-   FROM runs;
+   FROM accepted_runs;
 
 create view events as
  SELECT id,

@@ -96,3 +96,11 @@ class SessionLogs:
     async def entries(self, session_id: str, *, after: int = 0, upto: int | None = None) -> list[StoredLog]:
         """Return the entries with `after` < sequence ≤ `upto` (None: to the end), in sequence order."""
         return stored_logs(await self._database.fetch(self._sql["entries"], session_id, after, upto))
+
+    async def since_checkpoint(self, session_id: str, *, upto: int, context_format: int) -> list[StoredLog]:
+        """Return the entries from the last checkpoint of that format up to the sequence `upto`, in order.
+
+        Where there is none, from the first entry on.
+        """
+        rows = await self._database.fetch(self._sql["since_checkpoint"], session_id, upto, context_format)
+        return stored_logs(rows)

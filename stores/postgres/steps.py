@@ -23,6 +23,11 @@ class Steps:
         row = await self._database.fetch_one(self._sql["tool_result"], tool_call_id)
         return None if row is None else record_of(ToolResult, row)
 
+    async def of_session(self, session_id: str) -> frozenset[str]:
+        """Return the ids of a session's generations and tool calls, as far as they are recorded."""
+        rows = await self._database.fetch(self._sql["of_session"], session_id)
+        return frozenset(str(row["id"]) for row in rows)
+
     async def is_erased(self, session_id: str) -> bool:
         """Return whether the session was erased: its steps are dropped."""
         row = await self._database.fetch_one(self._sql["is_erased"], session_id)

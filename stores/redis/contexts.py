@@ -8,7 +8,7 @@ from stores.redis.replies import as_bytes, as_int, as_list, as_text
 from stores.redis.scripts import CONTEXT_LOAD, CONTEXT_STORE
 
 _LENGTH_WITH_CONTEXT = 7
-_LENGTH_WITH_TOKEN = 4
+_LENGTH_WITH_TOKEN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,16 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load found. `token` is the one left where the context was absent; `now_ms` is Redis' clock."""
+    """What a load found. `token` is the one left where the context was absent; `now_ms` is Redis' clock.
+
+    `had_token`: somebody had left another one before, in this epoch and within the time that tokens are kept.
+    """
 
     epoch: Epoch
     stored: Stored | None
     token: str | None
     now_ms: int
+    had_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class Contexts:
             )
         )
         stored = None
+        has_left = len(reply) == _LENGTH_WITH_TOKEN
         if len(reply) == _LENGTH_WITH_CONTEXT:
             stored = Stored(
                 context=as_bytes(reply[5]),
@@ -95,8 +100,9 @@ class Contexts:
         return Loaded(
             epoch=Epoch(id=as_text(reply[0]), born_ms=as_int(reply[1])),
             stored=stored,
-            token=as_text(reply[3]) if len(reply) == _LENGTH_WITH_TOKEN else None,
+            token=as_text(reply[3]) if has_left else None,
             now_ms=as_int(reply[2]),
+            had_token=has_left and as_int(reply[4]) == 1,
         )
 
     async def store(

@@ -51,6 +51,10 @@ class Feed:
             *flat,
         )
 
+    async def delete(self, partition: int, session_id: str) -> None:
+        """Forget the feed of a session. Raises TransientError."""
+        await self._connection.command(b"UNLINK", self._keys.feed(partition, session_id))
+
     async def read(
         self, partition: int, session_id: str, *, after: str = BEGINNING, block_ms: int = 0, count: int = 100
     ) -> tuple[FeedItem, ...]:

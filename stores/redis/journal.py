@@ -1,11 +1,14 @@
 """The journal of steps: who works at one, until when, and its value once it is done."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stores.redis.connection import RedisConnection
 from stores.redis.contexts import Epoch
 from stores.redis.replies import as_bytes, as_int, as_list, as_text
 from stores.redis.scripts import STEP_CLAIM, STEP_COMPLETE, STEP_RELEASE, STEP_RENEW
+
+_FORGET_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +105,9 @@ class Journal:
             self._connection.fresh_id(),
             token.encode(),
         )
+
+    async def forget(self, partition: int, step_ids: Collection[str]) -> None:
+        """Delete the entries of these steps, done or not. Raises TransientError."""
+        keys = [self._keys.step(partition, step_id) for step_id in step_ids]
+        for start in range(0, len(keys), _FORGET_AT_ONCE):
+            await self._connection.command(b"UNLINK", *keys[start : start + _FORGET_AT_ONCE])

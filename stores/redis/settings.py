@@ -39,7 +39,7 @@ class RedisSettings(BaseSettings):
     )
     token_keep_s: int = Field(
         default=3600,
-        ge=60,
+        ge=120,
         description="Seconds that a rebuild of a context may take before it has to begin again.",
     )
     journal_claim_keep_s: int = Field(

@@ -196,7 +196,8 @@ class Context(Struct, frozen=True, kw_only=True, gc=False):
     """A session as its logs left it.
 
     Times are milliseconds since 1970; `sequence` 0 means that nothing was logged yet. `spent` counts all
-    runs, `spent_ms` is how long the ended ones took.
+    runs, `spent_ms` is how long the ended ones took. `idle_s` 0: the session is never called idle. Of an
+    erased session nothing else is left.
     """
 
     session_id: str
@@ -211,8 +212,10 @@ class Context(Struct, frozen=True, kw_only=True, gc=False):
     repo_url: str | None = None
     status: SessionStatus = SessionStatus.ACTIVE
     archived: bool = False
+    erased: bool = False
     task_status: TaskStatus = TaskStatus.OPEN
     ttl_s: int = 86_400
+    idle_s: int = 0
     metadata: str = "{}"
     project_context: str = "{}"
     working_directory: str | None = None

@@ -13,9 +13,11 @@ from schemas.errors import FatalError
 from schemas.lists import Action
 from schemas.records import LogEntry
 from streams.session.cause import Cause
+from streams.session.checkpoint import restored
 from streams.session.context import RECENT_EVENTS, Context
 from streams.session.folds import person, run, session, step
 from streams.session.payload_text import payload_of
+from streams.session.payloads import Checkpoint
 
 # Each function takes the payload type that PAYLOADS names for its action; a test walks through all pairs.
 _Fold = Callable[[Context, Any, LogEntry, Cause], Context]
@@ -27,6 +29,9 @@ FOLDS: Mapping[Action, _Fold] = MappingProxyType(
         Action.SESSION_CONFIGURED: session.configured,
         Action.SESSION_ARCHIVED: session.archived,
         Action.SESSION_UNARCHIVED: session.unarchived,
+        Action.SESSION_IDLE: session.went_idle,
+        Action.SESSION_EXPIRED: session.expired,
+        Action.SESSION_ERASED: session.erased,
         Action.CONTEXT_SUMMARIZED: session.summarized,
         Action.MESSAGE_RECEIVED: run.received,
         Action.MESSAGE_REJECTED: run.rejected,
@@ -55,11 +60,21 @@ FOLDS: Mapping[Action, _Fold] = MappingProxyType(
         Action.BUDGET_EXCEEDED: step.budget_exceeded,
         Action.DEADLINE_PASSED: session.unchanged,
         Action.COMMAND_IGNORED: session.unchanged,
+        Action.CHECKPOINT: session.unchanged,
     }
 )
 """What each action does to the context."""
 
-_PASSIVE = frozenset({Action.MESSAGE_REJECTED, Action.RESULT_IGNORED, Action.COMMAND_IGNORED})
+_PASSIVE = frozenset(
+    {
+        Action.MESSAGE_REJECTED,
+        Action.RESULT_IGNORED,
+        Action.COMMAND_IGNORED,
+        Action.SESSION_IDLE,
+        Action.SESSION_EXPIRED,
+        Action.CHECKPOINT,
+    }
+)
 """Entries that are no activity: they do not keep a session alive."""
 
 
@@ -78,6 +93,8 @@ def evolve(context: Context, entry: LogEntry, cause: Cause) -> Context:
             " does not know; run the version that wrote it, or a newer one"
         )
         raise FatalError(message)
+    if isinstance(payload, Checkpoint):
+        return replace(_placed(restored(payload) or context, entry, cause), since_checkpoint=0)
     return FOLDS[entry.action](_placed(context, entry, cause), payload, entry, cause)
 
 

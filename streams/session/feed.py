@@ -125,6 +125,8 @@ def _tool(entry: LogEntry) -> dict[str, Any]:
 
 _SHOWN: Mapping[Action, Callable[[LogEntry], dict[str, Any]]] = MappingProxyType(
     {
+        Action.SESSION_IDLE: _nothing,
+        Action.SESSION_EXPIRED: _nothing,
         Action.SESSION_RESUMED: _nothing,
         Action.RUN_STARTED: _nothing,
         Action.DEADLINE_PASSED: _nothing,

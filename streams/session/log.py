@@ -26,10 +26,14 @@ from schemas import ids
 from schemas.records import LogEntry, TaskLogs
 from streams.session.built import built
 from streams.session.cause import Cause
+from streams.session.checkpoint import checkpoint
 from streams.session.context import Context, empty
 from streams.session.draft import Draft
 from streams.session.event import Event
 from streams.session.evolve import evolve
+
+NOBODY = "-"
+"""User of a log record that belongs to nobody: a fence, the last one of an erased session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +49,12 @@ def chain(
 ) -> tuple[Context, tuple[LogEntry, ...]]:
     """Number, hash and fold `drafts`: return the context after them, and their entries.
 
-    `term` is the session's fence in force; what is asked for remembers it. No drafts: the same context and no
-    entries.
+    `term` is the session's fence in force; what is asked for remembers it. A checkpoint goes before the
+    drafts where one is due. No drafts: the same context and no entries.
     """
     cause = Cause.of_event(event, term=term)
     entries: list[LogEntry] = []
-    for draft in drafts:
+    for draft in (*checkpoint(context, drafts), *drafts):
         entry = _entry(context, draft, cause)
         context = evolve(context, entry, cause)
         entries.append(entry)
@@ -63,7 +67,7 @@ def task_logs(after: Context, entries: tuple[LogEntry, ...], event: Event, *, te
         TaskLogs,
         session_id=after.session_id,
         task_id=after.task_id,
-        user_id=after.user_id,
+        user_id=after.user_id or NOBODY,
         term=term,
         fence_previous=None,
         cause_id=event.id,
@@ -78,6 +82,8 @@ def task_logs(after: Context, entries: tuple[LogEntry, ...], event: Event, *, te
 
 def fold(session_id: str, decisions: Iterable[TaskLogs]) -> Context:
     """Return the context that `decisions` (valid ones, in order; fences have no entries) leave.
+
+    They begin with the session's first, or with one that carries a checkpoint: the result is the same.
 
     Raises:
         FatalError: an action that this version does not know.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from schemas.errors import ErrorCode, PoisonError
+from schemas.errors import TransientError
 from schemas.records import Record, TaskLogs
 from streams.session.context import Context
 from streams.session.ports import Delivery, Publisher
@@ -26,7 +26,7 @@ def from_bytes(data: bytes) -> TaskLogs | None:
     """Return the logs that `to_bytes` wrote.
 
     Raises:
-        PoisonError: not an outbox (undecodable).
+        TransientError: a newer version wrote it, and may not be thrown away here.
 
     """
     if not data:
@@ -34,8 +34,11 @@ def from_bytes(data: bytes) -> TaskLogs | None:
     try:
         return TaskLogs.model_validate_json(data)
     except ValidationError as error:
-        message = "the stored outbox cannot be read: it was written by another version"
-        raise PoisonError(message, code=ErrorCode.UNDECODABLE) from error
+        message = (
+            "what a session still has to publish was stored by a newer version, which this one cannot read;"
+            " upgrade this worker too: the session waits until then"
+        )
+        raise TransientError(message) from error
 
 
 class Outbox:

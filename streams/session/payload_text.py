@@ -10,6 +10,7 @@ from schemas.lists import Action
 from streams.session.payloads import (
     ApprovalRequested,
     BudgetExceeded,
+    Checkpoint,
     CommandIgnored,
     ContextSummarized,
     DeadlinePassed,
@@ -27,6 +28,8 @@ from streams.session.payloads import (
     RunStarted,
     SessionConfigured,
     SessionCreated,
+    SessionErased,
+    SessionLapsed,
     SessionResumed,
     Thought,
     ToolApproved,
@@ -40,8 +43,11 @@ PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
         Action.SESSION_CREATED: SessionCreated,
         Action.SESSION_RESUMED: SessionResumed,
         Action.SESSION_CONFIGURED: SessionConfigured,
+        Action.SESSION_IDLE: SessionLapsed,
+        Action.SESSION_EXPIRED: SessionLapsed,
         Action.SESSION_ARCHIVED: Payload,
         Action.SESSION_UNARCHIVED: Payload,
+        Action.SESSION_ERASED: SessionErased,
         Action.MESSAGE_RECEIVED: MessageReceived,
         Action.MESSAGE_REJECTED: MessageRejected,
         Action.RUN_QUEUED: RunQueued,
@@ -70,6 +76,7 @@ PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
         Action.RUN_CANCELLED: RunCancelled,
         Action.RUN_ROLLED_BACK: Payload,
         Action.COMMAND_IGNORED: CommandIgnored,
+        Action.CHECKPOINT: Checkpoint,
     }
 )
 """The payload of each action that this version logs."""

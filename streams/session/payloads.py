@@ -22,12 +22,36 @@ class SessionCreated(Payload, frozen=True, kw_only=True, gc=False):
     title: str
     repo_url: str | None
     ttl_s: int
+    idle_s: int = 0
 
 
 class SessionResumed(Payload, frozen=True, kw_only=True, gc=False):
-    """An idle or expired session is used again."""
+    """An idle or expired session is used again; `idle_s` as the settings say it now, null leaves it."""
 
     status_before: SessionStatus
+    idle_s: int | None = None
+
+
+class SessionLapsed(Payload, frozen=True, kw_only=True, gc=False):
+    """Nobody has used the session since `last_activity_ms`: it is idle, or its time to live is over."""
+
+    last_activity_ms: int
+
+
+class SessionErased(Payload, frozen=True, kw_only=True, gc=False):
+    """Everything about the session is to be deleted, as its owner `user_id` asked."""
+
+    user_id: str
+
+
+class Checkpoint(Payload, frozen=True, kw_only=True, gc=False):
+    """The whole context before this entry, in its canonical bytes: a rebuild may begin here.
+
+    A reader of another `format` goes on with what it has folded so far: by definition that is the same.
+    """
+
+    format: int
+    context: Raw
 
 
 class SessionConfigured(Payload, frozen=True, kw_only=True, gc=False):

@@ -247,12 +247,45 @@ class SessionLogs(Protocol):
         """Return the accepted entries with `after` < sequence ≤ `upto`, in order."""
         ...
 
+    async def since_checkpoint(
+        self, session_id: str, *, upto: int, context_format: int
+    ) -> Sequence[StoredLog]:
+        """Return the accepted entries from the last checkpoint of that format up to `upto`, in order.
+
+        Where there is none, from the first entry on.
+        """
+        ...
+
 
 class Runs(Protocol):
     """The record of runs."""
 
     async def is_known(self, session_id: str, run_id: str) -> bool:
         """Return whether the accepted log of the session took the run's message, or rejected it."""
+        ...
+
+
+class RecordedSteps(Protocol):
+    """The record of steps."""
+
+    async def of_session(self, session_id: str) -> Collection[str]:
+        """Return the ids of a session's generations and tool calls, as far as they are recorded."""
+        ...
+
+
+class StepValues(Protocol):
+    """The journal's values of steps."""
+
+    async def forget(self, partition: int, step_ids: Collection[str]) -> None:
+        """Delete the entries of these steps."""
+        ...
+
+
+class Feeds(Protocol):
+    """The live feeds."""
+
+    async def delete(self, partition: int, session_id: str) -> None:
+        """Forget the feed of a session."""
         ...
 
 

@@ -44,6 +44,8 @@ _TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}
 _SESSION_CHANGES = _TASK_CHANGES | {
     Action.SESSION_RESUMED,
     Action.SESSION_CONFIGURED,
+    Action.SESSION_IDLE,
+    Action.SESSION_EXPIRED,
     Action.SESSION_ARCHIVED,
     Action.SESSION_UNARCHIVED,
     Action.CONTEXT_SUMMARIZED,
@@ -126,6 +128,8 @@ def _runs(after: Context, logs: TaskLogs, changed: dict[str, int]) -> Iterator[R
 
 
 def _states(after: Context, logs: TaskLogs, partition: int, announce: bool) -> Iterator[Record]:
+    if after.erased:
+        return  # The record forgets both; nothing may bring them back.
     actions = {entry.action for entry in logs.entries}
     if actions & _TASK_CHANGES:
         yield outputs.task_record(after, logs, version=after.sequence)

@@ -3,6 +3,7 @@
 It makes no difference whether the session is new, expired or lost; no clock is used as proof.
 """
 
+import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,22 +11,22 @@ from enum import Enum
 
 from schemas import ids
 from schemas.errors import TransientError
-from schemas.records import GenerationRequest, Record, Session, TaskLogs, ToolCall
+from schemas.lists import Action
+from schemas.records import GenerationRequest, Record, Session, Task, TaskLogs, ToolCall
 from stores.redis.contexts import Loaded, Stored
 from streams.session import outputs
-from streams.session.context import Context
+from streams.session.context import FORMAT, Context
 from streams.session.event import Event
-from streams.session.log import fold
+from streams.session.log import NOBODY, fold
 from streams.session.opened import Opened
 from streams.session.outbox import Outbox, trace_of
 from streams.session.ports import Barrier, Contexts, Head, SessionLogs
 from streams.session.project import project, reissue
 from streams.session.recorded import decisions_of
-from telemetry.metrics import CONTEXT_REBUILDS
+from telemetry.metrics import CONTEXT_REBUILDS, RECORD_GAPS
 from telemetry.points import point
 
-_NOBODY = "-"
-"""User of a fence: it is published before the session is known."""
+_log = logging.getLogger(__name__)
 
 
 class Absence(Enum):
@@ -82,13 +83,9 @@ class Rebuilder:
         if head.fence != term:
             return Absence.CHANGED
         decisions = await self._decisions(event.session_id, head)
-        context = fold(event.session_id, decisions)
-        if (context.sequence, context.hash) != (head.sequence, head.hash):
-            message = (
-                f"the record of session {event.session_id} ends at {context.sequence}, its head says"
-                f" {head.sequence}: it is being erased, or rows of task_logs are missing"
-            )
-            raise TransientError(message)
+        context = _folded(event.session_id, decisions)
+        if context is None or (context.sequence, context.hash) != (head.sequence, head.hash):
+            return await self._incomplete(event.session_id, head)
         await self._publish_again(context, decisions, event.partition, term=term)
         if decisions:
             CONTEXT_REBUILDS.inc()
@@ -132,7 +129,7 @@ class Rebuilder:
         fence = TaskLogs(
             session_id=event.session_id,
             task_id=ids.task_id(event.session_id),
-            user_id=_NOBODY,
+            user_id=NOBODY,
             term=head.fence,
             fence_previous=head.fence,
             cause_id=event.id,
@@ -150,9 +147,23 @@ class Rebuilder:
         return term
 
     async def _decisions(self, session_id: str, head: Head) -> Sequence[TaskLogs]:
-        # From the beginning on; a checkpoint would be the place to start from.
-        rows = await self._logs.entries(session_id, upto=head.sequence)
+        rows = await self._logs.since_checkpoint(session_id, upto=head.sequence, context_format=FORMAT)
         return list(decisions_of(rows))
+
+    async def _incomplete(self, session_id: str, head: Head) -> Absence:
+        """Tell why the entries do not lead to `head`: it has moved on meanwhile, or the record has a gap."""
+        now = await self._logs.head(session_id)
+        if now.erased:
+            return Absence.ERASED
+        if (now.fence, now.sequence, now.hash) != (head.fence, head.sequence, head.hash):
+            return Absence.CHANGED
+        RECORD_GAPS.inc()
+        message = (
+            f"rows of task_logs are missing: those of session {session_id} do not lead to its entry"
+            f" {head.sequence}. The session waits; restore the rows, or give it up as docs/protocol.md says"
+        )
+        _log.error("%s", message)
+        raise TransientError(message)
 
     async def _publish_again(
         self, context: Context, decisions: Sequence[TaskLogs], partition: int, *, term: int
@@ -161,13 +172,24 @@ class Rebuilder:
 
         Nobody knows whether they were published; what a void decision published loses to the new term.
         """
-        if not decisions:
+        if not decisions or context.erased:
             return
         last = decisions[-1].model_copy(update={"term": term})
         again: list[Record] = list(project(context, last, partition))
         asked = {record.id for record in again if isinstance(record, GenerationRequest | ToolCall)}
         again += [request for request in reissue(context) if request.id not in asked]
+        if not any(isinstance(record, Task) for record in again):
+            again.append(outputs.task_record(context, last, version=context.sequence))
         if not any(isinstance(record, Session) for record in again):
             # The owner of the partition re-arms lost timers from this record; a void one may name none.
             again.append(outputs.session_record(context, last, partition, version=context.sequence))
         await self._outbox.publish_all(again, trace=trace_of(last), partition=partition)
+
+
+def _folded(session_id: str, decisions: Sequence[TaskLogs]) -> Context | None:
+    """Return the fold, or None where the entries begin in the middle of the session."""
+    if decisions:
+        first = decisions[0].entries[0]
+        if first.sequence > 1 and first.action is not Action.CHECKPOINT:
+            return None
+    return fold(session_id, decisions)

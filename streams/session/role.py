@@ -80,10 +80,9 @@ class SessionRole:
         Raises:
             PoisonError: it cannot be read.
             TransientError: something is away; to be called again.
-            FatalError: the timers have stopped, or the subscription is wrong.
+            FatalError: the subscription is wrong.
 
         """
-        self._timer_loop.check()
         read = self._read(record)
         if is_misplaced(record, read.event.session_id, partitions=self._partitions):
             await forward(self._publisher, read.event, trace=read.trace, partitions=self._partitions)

@@ -17,6 +17,10 @@ class Rules:
     """Agent of a session whose messages name none."""
     ttl_s: int = 86_400
     """Seconds without activity until a context expires, where the agent says nothing else."""
+    max_ttl_s: int = 2_592_000
+    """Longest time to live, whoever asks for more."""
+    idle_s: int = 900
+    """Seconds without activity until a session is idle; 0: never."""
     max_content_bytes: int = 262_144
     """Largest user message; a larger one is rejected as too_large."""
     max_configuration_bytes: int = 65_536
@@ -41,3 +45,7 @@ class Rules:
     """Runs that may wait for their turn; a message beyond them is rejected as busy."""
     max_queued_bytes: int = 524_288
     """Contents and configurations of all waiting runs together."""
+
+    def allowed_ttl_s(self, wished_s: int | None) -> int:
+        """Return the time to live that a session gets which wishes for `wished_s` (None: says nothing)."""
+        return min(self.ttl_s if wished_s is None else wished_s, self.max_ttl_s)

@@ -19,6 +19,15 @@ class SessionSettings(BaseSettings):
         ge=1,
         description="Seconds without activity until a context expires, unless its agent says else.",
     )
+    max_ttl_s: int = Field(
+        default=2_592_000, ge=1, description="Longest time to live that an agent or a command can ask for."
+    )
+    idle_s: int = Field(
+        default=900,
+        ge=0,
+        description="Seconds without activity until a session is called idle; 0: never. Kept with the session"
+        " when it begins and when it is used again.",
+    )
     grace_s: int = Field(
         default=60,
         ge=1,
@@ -53,11 +62,19 @@ class SessionSettings(BaseSettings):
         description="Sessions whose last decision is known to be delivered; others publish it again.",
     )
 
+    fast_path: bool = Field(
+        default=False,
+        description="Whether a session that must be new by its id (a UUIDv7 made less than a minute ago)"
+        " begins without asking the record. Only where producers' clocks and Redis' agree within a minute.",
+    )
+
     def rules(self) -> Rules:
         """Return the limits that decisions obey."""
         return Rules(
             default_agent_id=self.default_agent_id,
             ttl_s=self.ttl_s,
+            max_ttl_s=self.max_ttl_s,
+            idle_s=self.idle_s,
             max_history_bytes=self.history_bytes,
             max_summary_bytes=self.summary_bytes,
         )

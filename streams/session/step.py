@@ -8,27 +8,26 @@ from functools import cache
 from prometheus_client import Counter
 
 from schemas.errors import PoisonError, TransientError
-from schemas.lists import SessionStatus
 from schemas.records import SessionCommand, TaskLogs
 from schemas.topics import TASK_LOGS
-from stores.redis.contexts import FeedEntry, Stored, TimerEntry
+from stores.redis.contexts import FeedEntry, Loaded, Stored, TimerEntry
 from streams.end_barrier import EndBarrier
 from streams.session import feed, outbox
 from streams.session.applied import Applied, applied, run_of
-from streams.session.context import Context, from_bytes, to_bytes
+from streams.session.context import Context, empty, from_bytes, to_bytes
 from streams.session.decide import agent_wanted, decide
+from streams.session.erasure import Erasure
 from streams.session.event import Event
 from streams.session.log import chain, task_logs
+from streams.session.new_session import is_certainly_new, may_begin
 from streams.session.opened import Opened
 from streams.session.outbox import Outbox
 from streams.session.ports import Agents, Barrier, Contexts, EndOffsets, Runs, TopicNames
 from streams.session.rebuild import Absence, Rebuilder, Unreadable
 from streams.session.settings import SessionSettings
-from streams.session.timers import timer_change, timers_of
+from streams.session.timers import lifetime_s, timer_change, timers_of
 from telemetry.metrics import CONTEXT_CONFLICTS, DECISIONS
 from telemetry.points import point
-
-_MS = 1000
 
 
 @cache
@@ -47,6 +46,7 @@ class SessionStep:
         rebuilder: Rebuilder,
         outbox: Outbox,
         agents: Agents,
+        erasure: Erasure,
         runs: Runs,
         ends: EndOffsets,
         barrier: Barrier,
@@ -57,6 +57,7 @@ class SessionStep:
         self._rebuilder = rebuilder
         self._outbox = outbox
         self._agents = agents
+        self._erasure = erasure
         self._runs = runs
         self._recorded = EndBarrier(names=names, ends=ends, barrier=barrier)
         self._settings = settings
@@ -84,10 +85,13 @@ class SessionStep:
         raise TransientError(message)
 
     async def _open(self, event: Event) -> Opened | Absence:
-        loaded = await self._contexts.load(event.partition, event.session_id, leave_token=False)
+        tries_fast = self._settings.fast_path and may_begin(event)
+        loaded = await self._contexts.load(event.partition, event.session_id, leave_token=tries_fast)
         await point("session.loaded")
         stored = loaded.stored
         if stored is None:
+            if tries_fast and is_certainly_new(loaded, event.session_id):
+                return _begun(event, loaded)
             return await self._rebuilder.rebuild(event)
         try:
             context = from_bytes(stored.context)
@@ -119,7 +123,10 @@ class SessionStep:
         if logs is None:
             _refuse_lost_command(opened.context, event)
             if not opened.is_rebuilt:
+                await self._forget_feed(after, event)
                 return True
+        if after.erased and not opened.context.erased:
+            await self._erasure.forget_steps(event.partition, opened.context)
         if not await self._store(opened, after, logs, event):
             CONTEXT_CONFLICTS.inc()
             return False
@@ -128,7 +135,12 @@ class SessionStep:
         await point("session.stored")
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")
+        await self._forget_feed(after, event)
         return True
+
+    async def _forget_feed(self, after: Context, event: Event) -> None:
+        if after.erased:
+            await self._erasure.forget_feed(event.partition, event.session_id)
 
     async def _decided(self, opened: Opened, event: Event) -> tuple[Context, TaskLogs | None]:
         """Return the context after the event, and its logs; the same context and None for nothing to do."""
@@ -169,22 +181,29 @@ class SessionStep:
                 term=opened.term,
                 version=after.sequence,
             ),
-            ttl_s=self._lifetime_s(after, opened.now_ms),
+            ttl_s=lifetime_s(
+                opened.context,
+                after,
+                now_ms=opened.now_ms,
+                grace_s=self._settings.grace_s,
+                max_ttl_s=self._settings.max_ttl_s,
+            ),
             timers_set=[TimerEntry(timer.key, timer.kind, timer.due_ms) for timer in change.to_set],
             timers_removed=sorted(removed),
             feed=() if logs is None else [FeedEntry(stage.kind, stage.data) for stage in feed.stages(logs)],
         )
 
-    def _lifetime_s(self, after: Context, now_ms: int) -> int:
-        """Return the seconds until Redis forgets the context: its time and the grace, expired the grace only.
 
-        A session with an open run outlives its timers, whatever its time to live.
-        """
-        grace_s = self._settings.grace_s
-        if after.status is SessionStatus.EXPIRED:
-            return grace_s
-        last_due_ms = max((timer.due_ms for timer in timers_of(after).values()), default=now_ms)
-        return max(after.ttl_s, -(-(last_due_ms - now_ms) // _MS)) + grace_s
+def _begun(event: Event, loaded: Loaded) -> Opened:
+    """Return the context of a session that is certainly new: no fence, so its first term is 0."""
+    return Opened(
+        context=empty(event.session_id),
+        term=0,
+        epoch=loaded.epoch.id,
+        expected=loaded.token or "",
+        now_ms=loaded.now_ms,
+        is_rebuilt=True,
+    )
 
 
 def _refuse_lost_command(context: Context, event: Event) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from schemas import ids
 from schemas.errors import FatalError, TransientError
@@ -22,6 +23,8 @@ _KINDS = {kind.value: kind for kind in TimerKind}
 _PAGE_SESSIONS = 1000
 _DRAIN_LIMIT_S = 300.0
 """Longest wait for the steps in flight before arming; then it is tried again."""
+_STOP_LIMIT_S = 5.0
+"""What a loop gets to end after it was cancelled."""
 
 
 class TimerLoop:
@@ -46,33 +49,33 @@ class TimerLoop:
         self._written = EndBarrier(names=names, ends=ends, barrier=barrier)
         self._settings = settings
         self._owned: dict[int, asyncio.Task[None]] = {}
+        self._fail: Callable[[BaseException], None] = _raise
 
-    def check(self) -> None:
-        """Raise what ended the loop of a partition by itself.
-
-        Raises:
-            FatalError: timers are not tended any more; the process must not go on.
-
-        """
-        for partition, task in self._owned.items():
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                message = f"the timers of partition {partition} are not tended any more: {error!r}"
-                raise FatalError(message) from error
+    def report_to(self, fail: Callable[[BaseException], None]) -> None:
+        """Name who is told, with a FatalError, when timers are not tended any more: the process must end."""
+        self._fail = fail
 
     async def tend(self, partitions: frozenset[int]) -> None:
         """Tend exactly these partitions from now on."""
         await self.stop(frozenset(self._owned) - partitions)
         for partition in partitions - self._owned.keys():
-            self._owned[partition] = asyncio.create_task(self._tend(partition))
+            task = asyncio.create_task(self._tend(partition), name=f"timers of partition {partition}")
+            task.add_done_callback(self._ended)
+            self._owned[partition] = task
 
     async def stop(self, partitions: frozenset[int] | None = None) -> None:
-        """Leave these partitions, or all, to others. What is being fired may still be published: no harm."""
+        """Leave these partitions, or all, to others. What is being fired may still be published: no harm.
+
+        A loop that does not end within its limit is left behind: a rebalance must not wait for it.
+        """
         leaving = self._owned.keys() & partitions if partitions is not None else set(self._owned)
         tasks = [self._owned.pop(partition) for partition in leaving]
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            _, running = await asyncio.wait(tasks, timeout=_STOP_LIMIT_S)
+            for task in running:
+                _log.error("the %s have not stopped within %.0f s", task.get_name(), _STOP_LIMIT_S)
 
     async def arm(self, partition: int) -> bool:
         """Put the partition's timers back from the record unless that was done in this epoch.
@@ -131,6 +134,12 @@ class TimerLoop:
             message = f"steps of partition {partition} have not ended within {_DRAIN_LIMIT_S:.0f} s"
             raise TransientError(message) from error
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failure = FatalError(f"the {task.get_name()} are not tended any more: {error!r}")
+            failure.__cause__ = error
+            self._fail(failure)
+
     async def _tend(self, partition: int) -> None:
         # Firing does not wait for arming: what is there is true, arming only adds what is missing.
         async with asyncio.TaskGroup() as group:
@@ -154,3 +163,7 @@ class TimerLoop:
                 _log.info("timers of partition %d fire later: %s", partition, error)
             if fired < self._settings.timer_batch:
                 await asyncio.sleep(self._settings.timer_poll_s)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

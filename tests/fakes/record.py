@@ -8,7 +8,7 @@ import orjson
 
 from schemas.errors import TransientError
 from schemas.lists import Action
-from schemas.records import Record, Run, Session, Task, TaskLogs
+from schemas.records import Generation, Record, Run, Session, Task, TaskLogs, ToolCall
 from schemas.topics import BY_RECORD, TASK_LOGS
 from stores.postgres.session_logs import Head, StoredLog
 from stores.postgres.timers import RecordedTimer
@@ -27,6 +27,8 @@ class FakeRecord:
         self.logs: defaultdict[str, list[StoredLog]] = defaultdict(list)
         self.rows: dict[tuple[type[Record], str], Record] = {}
         self.void = 0
+        self.erased: set[str] = set()
+        self.folded = 0
         self.is_away = False
         self.batch = 1 << 30
 
@@ -50,6 +52,8 @@ class FakeRecord:
                     self.catch_up(topic, partition)
 
     def _take_logs(self, logs: TaskLogs, offset: int) -> None:
+        if logs.session_id in self.erased:
+            return
         fence = self.fences[logs.session_id]
         if logs.is_fence:
             if logs.fence_previous == fence:
@@ -62,8 +66,22 @@ class FakeRecord:
         for entry in logs.entries:
             if not kept or entry.sequence > kept[-1].sequence:
                 kept.append(row_of(logs, entry.sequence))
+                if entry.action is Action.SESSION_ERASED:
+                    self._erase(logs.session_id)
+
+    def _erase(self, session_id: str) -> None:
+        self.erased.add(session_id)
+        self.logs.pop(session_id, None)
+        self.fences.pop(session_id, None)
+        self.rows = {
+            identity: row
+            for identity, row in self.rows.items()
+            if session_id not in (identity[1], getattr(row, "session_id", None))
+        }
 
     def _take(self, record: Record) -> None:
+        if self.erased & {str(getattr(record, "id", "")), str(getattr(record, "session_id", ""))}:
+            return
         identity = (type(record), str(getattr(record, "id", "")))
         found = self.rows.get(identity)
         if isinstance(record, _CURRENT_STATE):
@@ -86,7 +104,10 @@ class FakeRecord:
         kept = self.logs[session_id]
         last = kept[-1] if kept else None
         return Head(
-            self.fences[session_id], last.sequence if last else 0, last.hash if last else "", erased=False
+            self.fences[session_id],
+            last.sequence if last else 0,
+            last.hash if last else "",
+            erased=session_id in self.erased,
         )
 
     async def entries(self, session_id: str, *, after: int = 0, upto: int | None = None) -> list[StoredLog]:
@@ -96,6 +117,24 @@ class FakeRecord:
             for row in self.logs[session_id]
             if row.sequence > after and (upto is None or row.sequence <= upto)
         ]
+
+    async def since_checkpoint(self, session_id: str, *, upto: int, context_format: int) -> list[StoredLog]:
+        rows = await self.entries(session_id, upto=upto)
+        checkpoints = [
+            row.sequence
+            for row in rows
+            if row.action is Action.CHECKPOINT and orjson.loads(row.payload)["format"] == context_format
+        ]
+        first = max(checkpoints, default=0)
+        self.folded += len(rows) if not first else upto - first + 1
+        return [row for row in rows if row.sequence >= first]
+
+    async def of_session(self, session_id: str) -> frozenset[str]:
+        self._answer()
+        kinds = (Generation, ToolCall)
+        return frozenset(
+            row.id for row in self.rows.values() if isinstance(row, kinds) and row.session_id == session_id
+        )
 
     async def is_known(self, session_id: str, run_id: str) -> bool:
         self._answer()

@@ -6,7 +6,7 @@
 import asyncio
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -130,10 +130,11 @@ class FakeContexts:
         if kept is not None and kept.epoch == epoch.id:
             return Loaded(epoch, kept.stored, None, redis.now_ms())
         shard.contexts.pop(session_id, None)
-        token = None
+        token, had_token = None, False
         if leave_token:
+            had_token = session_id in shard.tokens
             token = shard.tokens[session_id] = redis.fresh_id()
-        return Loaded(epoch, None, token, redis.now_ms())
+        return Loaded(epoch, None, token, redis.now_ms(), had_token)
 
     async def store(
         self,
@@ -258,6 +259,10 @@ class FakeJournal:
         if step is not None and step.value is None and step.token == token:
             step.until_ms = 0
 
+    async def forget(self, partition: int, step_ids: Collection[str]) -> None:
+        for step_id in step_ids:
+            self._redis.shard(partition).steps.pop(step_id, None)
+
 
 class FakeFeed:
     """Live feeds in memory."""
@@ -270,6 +275,9 @@ class FakeFeed:
     ) -> None:
         if entries:
             self._redis.append_feed(partition, session_id, entries, keep_s, max_len)
+
+    async def delete(self, partition: int, session_id: str) -> None:
+        self._redis.shard(partition).feeds.pop(session_id, None)
 
     async def read(
         self, partition: int, session_id: str, *, after: str = BEGINNING, block_ms: int = 0, count: int = 100

@@ -21,6 +21,7 @@ from streams.generate.settings import GenerateSettings
 from streams.journal_settings import JournalSettings
 from streams.journaled import StepMachine
 from streams.journaled_role import JournaledRole
+from streams.session.erasure import Erasure
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder
@@ -120,6 +121,11 @@ def session_role(process: Process, services: Services) -> SessionRole:
         rebuilder=rebuilder,
         outbox=outbox,
         agents=services.agents,
+        erasure=Erasure(
+            steps=record,
+            values=process.wired(FakeJournal(services.redis), "redis"),
+            feeds=process.wired(FakeFeed(services.redis), "redis"),
+        ),
         runs=record,
         ends=ends,
         barrier=barrier,
@@ -162,7 +168,9 @@ def generate_role(process: Process, services: Services) -> JournaledRole[Generat
     return JournaledRole(
         spec=GENERATION_REQUESTS,
         request=GenerationRequest,
-        job_of=lambda request, record, trace: generating.job(request, partition=record.partition, trace=trace),
+        job_of=lambda request, record, trace: generating.job(
+            request, partition=record.partition, trace=trace
+        ),
         **_paid(process, services, GENERATION_REQUESTS, "generate"),
     )
 

@@ -1,6 +1,6 @@
 -- name: run
 -- One run as it stands.
-select * from runs where id = $1;
+select * from accepted_runs where id = $1;
 
 -- name: is_known
 -- Whether the accepted log of a session took a run's message, or rejected it.
@@ -11,4 +11,4 @@ select exists (
 
 -- name: of_session
 -- All runs of a session, oldest first.
-select * from runs where session_id = $1 order by created_at, id;
+select * from accepted_runs where session_id = $1 order by created_at, id;

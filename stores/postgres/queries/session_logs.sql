@@ -14,3 +14,18 @@ select *
 from task_logs
 where session_id = $1 and sequence > $2 and ($3::bigint is null or sequence <= $3)
 order by sequence;
+
+-- name: since_checkpoint
+-- The accepted entries up to a sequence, from the last checkpoint of a format on; from the first where there is none.
+select *
+from task_logs
+where session_id = $1 and sequence <= $2 and sequence >= coalesce(
+    (
+        select max(c.sequence)
+        from task_logs as c
+        where c.session_id = $1 and c.action = 'checkpoint' and c.sequence <= $2
+            and (c.payload ->> 'format')::integer = $3
+    ),
+    0
+)
+order by sequence;

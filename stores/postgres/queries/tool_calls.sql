@@ -1,6 +1,6 @@
 -- name: call
 -- One tool call.
-select * from tool_calls where id = $1;
+select * from accepted_tool_calls where id = $1;
 
 -- name: task
 -- The task that a tool call belongs to.

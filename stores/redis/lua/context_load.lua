@@ -1,5 +1,6 @@
 -- Returns epoch id, its birth, the clock; then term, version, context, outbox when the context is there,
--- or the token that was left when it is absent and one was wished. A context of another epoch is absent.
+-- or the token that was left when it is absent and one was wished, and 1 if it replaced another, else 0.
+-- A context of another epoch is absent.
 -- KEYS: epoch, context, token. ARGV: fresh epoch id, token to leave ('' leaves none), its lifetime in ms
 local id, born_ms = current_epoch(ARGV[1])
 local now_ms = clock_ms()
@@ -13,5 +14,6 @@ end
 if ARGV[2] == '' then
   return {id, born_ms, now_ms}
 end
+local had = redis.call('EXISTS', KEYS[3])
 redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
-return {id, born_ms, now_ms, ARGV[2]}
+return {id, born_ms, now_ms, ARGV[2], had}

@@ -14,7 +14,7 @@ from streams.session.context import ActiveRun, Pending, StepKind
 from streams.session.decide import person
 from streams.session.decide.decision import Decision
 from streams.session.decide.user_message import TITLE_CHARS, usable_agent
-from streams.session.payloads import CommandIgnored, SessionConfigured, SessionCreated
+from streams.session.payloads import CommandIgnored, SessionConfigured, SessionCreated, SessionErased
 from streams.session.sizes import cut, first_chars
 
 REASON_BYTES = person.REASON_BYTES
@@ -79,7 +79,8 @@ def _create(decision: Decision, command: SessionCommand, agent: Agent | None) ->
             agent_id=None if usable is None else usable.id,
             title=first_chars(values.title or "New session", TITLE_CHARS),
             repo_url=values.repo_url,
-            ttl_s=values.ttl_seconds or decision.rules.ttl_s,
+            ttl_s=decision.rules.allowed_ttl_s(values.ttl_seconds),
+            idle_s=decision.rules.idle_s,
         ),
     )
     if values.agent_id is not None and usable is None:
@@ -111,7 +112,7 @@ def _configure(decision: Decision, command: SessionCommand, agent: Agent | None)
         SessionConfigured(
             title=None if values.title is None else first_chars(values.title, TITLE_CHARS),
             agent_id=values.agent_id,
-            ttl_s=values.ttl_seconds,
+            ttl_s=None if values.ttl_seconds is None else decision.rules.allowed_ttl_s(values.ttl_seconds),
             metadata=values.metadata,
             project_context=values.project_context,
             preferences=values.preferences,
@@ -190,6 +191,14 @@ def _unarchive(decision: Decision, command: SessionCommand) -> None:
         _ignore(decision, command, "the session is not archived")
 
 
+def _erase(decision: Decision, command: SessionCommand) -> None:
+    """End what is open, so that whoever waits for it is told, and leave nothing else."""
+    context = decision.context
+    for run in (*([context.run] if context.run else []), *context.queue):
+        decision.cancel(run.id, StopReason.ERASED, "its session was erased")
+    decision.log(Action.SESSION_ERASED, SessionErased(user_id=command.user_id))
+
+
 def _ignore(decision: Decision, command: SessionCommand, reason: str) -> None:
     decision.log(
         Action.COMMAND_IGNORED,
@@ -216,5 +225,6 @@ _ACTS: Mapping[CommandKind, Callable[[Decision, SessionCommand], None]] = Mappin
         CommandKind.DENY: _deny,
         CommandKind.ARCHIVE: _archive,
         CommandKind.UNARCHIVE: _unarchive,
+        CommandKind.ERASE: _erase,
     }
 )

@@ -29,10 +29,12 @@ def agent_wanted(context: Context, event: Event, rules: Rules) -> str | None:
 def decide(context: Context, event: Event, agent: Agent | None, rules: Rules) -> tuple[Draft, ...]:
     """Return what `event` makes happen, as drafts of log entries; nothing when there is nothing to do.
 
-    `context` is the session's before the event, which was not applied yet; `agent` is the one that
-    `agent_wanted` named, None when it does not exist. Never raises for what a message, a model or a tool
-    says: that becomes a typed outcome.
+    `context` is the session's before the event, which was not applied yet; an erased one does nothing any
+    more. `agent` is the one that `agent_wanted` named, None when it does not exist. Never raises for what a
+    message, a model or a tool says: that becomes a typed outcome.
     """
+    if context.erased:
+        return ()
     decision = Decision(context, event, rules)
     match event.record:
         case UserMessage() as message:

@@ -10,17 +10,21 @@ from streams.session.decide.course import give_up, out_of_budget
 from streams.session.decide.decision import Decision
 from streams.session.decide.person import deny
 from streams.session.event import ms_of
-from streams.session.payloads import DeadlinePassed
+from streams.session.payloads import DeadlinePassed, SessionLapsed
+from streams.session.timers import life_timer
 
 
 def decide_timer(decision: Decision, timer: TimerFired) -> None:
-    """End the run whose step has not answered in time, or deny what nobody has approved.
+    """End the run whose step has not answered in time, deny what nobody has approved, or let a session lapse.
 
-    A timer of something else, or of an earlier due time, is nothing.
+    A timer of something that is not waited for, or of an earlier due time, is nothing.
 
     The record's own due time is compared, not the broker's time: whoever fires timers has another clock, and
     a firing that was refused as too early would not come again.
     """
+    if timer.kind in {TimerKind.IDLE, TimerKind.EXPIRY}:
+        _lapse(decision, timer)
+        return
     run = decision.context.run
     step = decision.context.awaits(timer.key)
     if run is None or step is None or ms_of(timer.due_at) < step.due_ms:
@@ -54,3 +58,11 @@ def _end(decision: Decision, run: ActiveRun, step: Pending) -> None:
 
 def _waited_s(step: Pending) -> float:
     return (step.due_ms - step.born_at_ms) / 1000
+
+
+def _lapse(decision: Decision, timer: TimerFired) -> None:
+    due = life_timer(decision.context)
+    if due is None or due.kind is not timer.kind or ms_of(timer.due_at) < due.due_ms:
+        return
+    action = Action.SESSION_IDLE if due.kind is TimerKind.IDLE else Action.SESSION_EXPIRED
+    decision.log(action, SessionLapsed(last_activity_ms=decision.context.last_activity_ms))

@@ -17,10 +17,12 @@ from streams.session.payloads import (
     MessageRejected,
     RunQueued,
     SessionCreated,
+    SessionLapsed,
     SessionResumed,
 )
 from streams.session.rules import Rules
 from streams.session.sizes import cut, first_chars, json_bytes
+from streams.session.timers import is_overdue
 
 TITLE_CHARS = 80
 REJECTED_CONTENT_BYTES = 4_096
@@ -158,7 +160,8 @@ def _create(decision: Decision, message: UserMessage, agent: Agent | None, confi
             agent_id=None if agent is None else agent.id,
             title=first_chars(message.title or message.content, TITLE_CHARS),
             repo_url=None if message.repo_url is None else cut(message.repo_url, REJECTED_CONTENT_BYTES),
-            ttl_s=ttl_s or decision.rules.ttl_s,
+            ttl_s=decision.rules.allowed_ttl_s(ttl_s),
+            idle_s=decision.rules.idle_s,
         ),
     )
 
@@ -180,10 +183,20 @@ def _reject(decision: Decision, message: UserMessage, run: QueuedRun, rejection:
     )
 
 
+def _resume(decision: Decision) -> None:
+    """Use an idle or expired session again, also one whose expiry nobody was there to decide."""
+    context, status = decision.context, decision.context.status
+    if is_overdue(context, decision.event.at_ms):
+        decision.log(Action.SESSION_EXPIRED, SessionLapsed(last_activity_ms=context.last_activity_ms))
+        status = SessionStatus.EXPIRED
+    if status is not SessionStatus.ACTIVE:
+        resumed = SessionResumed(status_before=status, idle_s=decision.rules.idle_s)
+        decision.log(Action.SESSION_RESUMED, resumed)
+
+
 def _accept(decision: Decision, run: QueuedRun, configuration: str, policy: BusyPolicy) -> None:
     context = decision.context
-    if context.status is not SessionStatus.ACTIVE:
-        decision.log(Action.SESSION_RESUMED, SessionResumed(status_before=context.status))
+    _resume(decision)
     decision.log(
         Action.MESSAGE_RECEIVED,
         MessageReceived(

@@ -6,7 +6,13 @@ from schemas.lists import SessionStatus
 from schemas.records import LogEntry
 from streams.session.cause import Cause
 from streams.session.context import Context
-from streams.session.payloads import ContextSummarized, Payload, SessionConfigured, SessionCreated
+from streams.session.payloads import (
+    ContextSummarized,
+    Payload,
+    SessionConfigured,
+    SessionCreated,
+    SessionResumed,
+)
 from streams.session.sizes import shortened
 
 
@@ -19,13 +25,38 @@ def created(context: Context, payload: SessionCreated, _entry: LogEntry, cause: 
         title=payload.title,
         repo_url=payload.repo_url,
         ttl_s=payload.ttl_s,
+        idle_s=payload.idle_s,
         created_at_ms=cause.at_ms,
     )
 
 
-def resumed(context: Context, _payload: Payload, _entry: LogEntry, _cause: Cause) -> Context:
+def resumed(context: Context, payload: SessionResumed, _entry: LogEntry, _cause: Cause) -> Context:
     """Return to active."""
-    return replace(context, status=SessionStatus.ACTIVE)
+    idle_s = context.idle_s if payload.idle_s is None else payload.idle_s
+    return replace(context, status=SessionStatus.ACTIVE, idle_s=idle_s)
+
+
+def went_idle(context: Context, _payload: Payload, _entry: LogEntry, _cause: Cause) -> Context:
+    """Note that nobody has used the session for a while."""
+    return replace(context, status=SessionStatus.IDLE)
+
+
+def expired(context: Context, _payload: Payload, _entry: LogEntry, _cause: Cause) -> Context:
+    """Note that the session's time to live is over: the record keeps it, Redis need not."""
+    return replace(context, status=SessionStatus.EXPIRED)
+
+
+def erased(context: Context, _payload: Payload, _entry: LogEntry, cause: Cause) -> Context:
+    """Leave a stub: where the log stands, and the runs that were cut off, without what was said."""
+    return Context(
+        session_id=context.session_id,
+        erased=True,
+        sequence=context.sequence,
+        hash=context.hash,
+        updated_at_ms=cause.at_ms,
+        ended=tuple(replace(run, input="", output=None, sql_query=None) for run in context.ended),
+        applied=context.applied,
+    )
 
 
 def configured(context: Context, payload: SessionConfigured, _entry: LogEntry, _cause: Cause) -> Context:

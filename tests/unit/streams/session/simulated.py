@@ -38,7 +38,7 @@ from streams.session.event import Event, EventRecord, time_of
 from streams.session.log import chain, fold, task_logs, verify_chain
 from streams.session.project import project, reissue
 from streams.session.rules import Rules
-from streams.session.timers import Timer, timers_of
+from streams.session.timers import Timer, life_timer, timers_of
 
 SESSION = "0190aaaa-0000-7000-8000-000000000001"
 CODEC = Codec()
@@ -302,6 +302,29 @@ class Simulated:
     def calls(self) -> list[ToolCall]:
         """All tool calls ever asked for."""
         return [record for record in self.outputs if isinstance(record, ToolCall)]
+
+    def lapse(self) -> tuple[Record, ...]:
+        """Nobody does anything until the session is idle, or expires; nothing while neither can be."""
+        timer = life_timer(self.context)
+        return () if timer is None else self.fire_life(timer)
+
+    def wait(self, seconds: int) -> None:
+        """Time passes."""
+        self.now += timedelta(seconds=seconds)
+
+    def fire_life(self, timer: Timer) -> tuple[Record, ...]:
+        """A timer of the session's own life fires, not before its time."""
+        due_at = time_of(timer.due_ms)
+        self.now = max(self.now, due_at)
+        return self.take(
+            TimerFired(
+                id=ids.timer_id(SESSION, timer.key, timer.due_ms),
+                session_id=SESSION,
+                kind=timer.kind,
+                key=timer.key,
+                due_at=due_at,
+            )
+        )
 
     def asked(self) -> list[str]:
         """The tool calls that a person was ever asked about."""

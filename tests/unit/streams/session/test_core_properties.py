@@ -24,8 +24,10 @@ TERMINAL_LOGS = {
     Action.RUN_CANCELLED,
 }
 
-LIFE_CYCLE = {Action.SESSION_RESUMED}
-"""What needs longer than these histories take."""
+ELSEWHERE = {Action.SESSION_ERASED, Action.CHECKPOINT}
+"""What has histories of its own."""
+
+COMMANDS = [kind for kind in CommandKind if kind is not CommandKind.ERASE]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ MOVES = st.builds(
     kind=st.sampled_from(
         [
             *["say", "say", "answer", "answer", "answer", "result", "result"],
-            *["fire", "command", "decide", "decide", "repeat"],
+            *["fire", "command", "decide", "decide", "repeat", "lapse"],
         ]
     ),
     which=st.integers(0, 9),
@@ -100,11 +102,20 @@ def _happen(session: Simulated, move: Move) -> None:
             _fire(session, move)
         case "command":
             _command(session, move)
+        case "lapse":
+            session.lapse()
         case "decide":
             _decide(session, move)
         case _:
-            for event in session.events[-1 - move.which :][:1]:
-                session.step(event)
+            _repeat_or_erase(session, move)
+
+
+def _repeat_or_erase(session: Simulated, move: Move) -> None:
+    if move.kind == "erase":
+        session.command(CommandKind.ERASE)
+        return
+    for event in session.events[-1 - move.which :][:1]:
+        session.step(event)
 
 
 def _fire(session: Simulated, move: Move) -> None:
@@ -129,7 +140,7 @@ def _decide(session: Simulated, move: Move) -> None:
 def _command(session: Simulated, move: Move) -> None:
     runs = [record.id for record in session.outputs if isinstance(record, Run)]
     session.command(
-        [*CommandKind][move.shape % len(CommandKind)],
+        COMMANDS[move.shape % len(COMMANDS)],
         run_id=runs[-1 - move.which % len(runs)] if runs and move.which else None,
         payload='{"title":"new"}' if move.which % 2 else None,
     )
@@ -242,7 +253,19 @@ def test_log_numbers_messages_and_versions_have_no_gaps(moves: list[Move]) -> No
 
 def _random_history(seed: int) -> list[Move]:
     dice = Random(seed)  # noqa: S311  the same histories each time
-    kinds = ["say", "answer", "answer", "result", "result", "fire", "command", "decide", "repeat"]
+    kinds = [
+        "say",
+        "answer",
+        "answer",
+        "answer",
+        "result",
+        "result",
+        "fire",
+        "command",
+        "decide",
+        "repeat",
+        "lapse",
+    ]
     return [
         Move(dice.choice(kinds), dice.randrange(10), dice.randrange(18), dice.choice(["", "x", "why " * 9]))
         for _ in range(60)
@@ -254,7 +277,7 @@ def test_the_histories_reach_every_kind_of_entry() -> None:
     for seed in range(60):
         session = walk(_random_history(seed))
         reached |= {entry.action for logs in session.decisions for entry in logs.entries}
-    assert set(PAYLOADS) - reached <= LIFE_CYCLE
+    assert set(PAYLOADS) - reached <= ELSEWHERE
 
 
 @settings(max_examples=75, deadline=None)

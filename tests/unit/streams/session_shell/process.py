@@ -11,6 +11,7 @@ from schemas.records import Record
 from streams.barrier import Barrier
 from streams.runtime.record import Record as Message
 from streams.session import ports
+from streams.session.erasure import Erasure
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder
@@ -21,7 +22,7 @@ from streams.session.timer_loop import TimerLoop
 from telemetry.tracing import Trace
 from tests.fakes.agents import FakeAgents
 from tests.fakes.record import FakeRecord
-from tests.fakes.redis_stores import FakeContexts, FakeRedis, FakeTimers
+from tests.fakes.redis_stores import FakeContexts, FakeFeed, FakeJournal, FakeRedis, FakeTimers
 from tests.fakes.topics import FakeEnds, FakePublisher, FakeTopics
 
 PortT = TypeVar("PortT")
@@ -83,7 +84,12 @@ class Process:
     """One session worker. `plan` says what happens at which turn, counted from the start of a delivery."""
 
     def __init__(
-        self, services: Services, *, scheduler: Random | None = None, barrier_limit_s: float = 20
+        self,
+        services: Services,
+        *,
+        scheduler: Random | None = None,
+        barrier_limit_s: float = 20,
+        settings: SessionSettings | None = None,
     ) -> None:
         self.services = services
         self.plan: dict[int, Callable[[Process], None]] = {}
@@ -94,7 +100,7 @@ class Process:
         self._thawed.set()
         self._scheduler = scheduler
         self._tasks: set[asyncio.Task[None]] = set()
-        topics, settings = services.topics, SessionSettings()
+        topics, settings = services.topics, settings or SessionSettings()
         publisher = cast("ports.Publisher", _WiredPublisher(FakePublisher(topics), self))
         contexts = self._wired(FakeContexts(services.redis))
         record = self._wired(services.record)
@@ -109,6 +115,11 @@ class Process:
             ),
             outbox=self.outbox,
             agents=services.agents,
+            erasure=Erasure(
+                steps=record,
+                values=self._wired(FakeJournal(services.redis)),
+                feeds=self._wired(FakeFeed(services.redis)),
+            ),
             runs=record,
             ends=ends,
             barrier=self.barrier,

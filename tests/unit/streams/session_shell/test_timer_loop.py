@@ -1,6 +1,7 @@
 """Due times become messages, and lost timers come back from the record."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -169,7 +170,8 @@ async def test_the_loop_tends_what_it_owns_and_says_when_it_cannot() -> None:
         while not await armed(world):  # noqa: ASYNC110 - a fake has no event
             await asyncio.sleep(0.01)
     await process.role.on_revoked(frozenset({home(world)}))
-    process.timer_loop.check()
+    told: list[BaseException] = []
+    process.timer_loop.report_to(told.append)
 
     def broken(_process: Process) -> None:
         raise ZeroDivisionError
@@ -177,12 +179,39 @@ async def test_the_loop_tends_what_it_owns_and_says_when_it_cannot() -> None:
     process.turns, process.plan = 0, dict.fromkeys(range(4), broken)
     await process.role.on_assigned(frozenset({home(world)}))
     async with asyncio.timeout(10):
-        while process.plan.keys() == {0, 1, 2, 3}:  # noqa: ASYNC110 - a fake has no event
+        while not told:  # noqa: ASYNC110 - a fake has no event
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-    with pytest.raises(FatalError):
-        process.timer_loop.check()
+    [failure] = told
+    assert isinstance(failure, FatalError)
+    assert f"timers of partition {home(world)}" in failure.message
     await process.role.stop()
+
+
+async def test_a_loop_that_does_not_end_does_not_hold_up_the_rebalance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.session.timer_loop._STOP_LIMIT_S", 0.05)
+    world = World()
+    process = world.process()
+    stuck = asyncio.Event()
+
+    class Deaf:
+        async def due(self, _partition: int, _limit: int) -> tuple[DueTimer, ...]:
+            while not stuck.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await stuck.wait()
+            return ()
+
+        async def is_armed(self, _partition: int) -> bool:
+            return True
+
+    monkeypatch.setattr(process.timer_loop, "_timers", Deaf())
+    await process.timer_loop.tend(frozenset({home(world)}))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await process.timer_loop.stop()
+    stuck.set()
+    await asyncio.sleep(0.01)
 
 
 async def test_a_record_that_is_away_is_said_and_nothing_is_marked() -> None:

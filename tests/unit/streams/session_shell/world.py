@@ -30,6 +30,8 @@ from streams.session.context import Context, to_bytes
 from streams.session.log import fold, verify_chain
 from streams.session.project import project
 from streams.session.role import INPUTS
+from streams.session.settings import SessionSettings
+from streams.session.timers import timers_of
 from tests.fakes.agents import FakeAgents, agent
 from tests.fakes.record import FakeRecord, is_gapless
 from tests.fakes.redis_stores import FakeRedis
@@ -50,7 +52,8 @@ def uuid(name: str) -> str:
 class World:
     """Everything but the session processes, and the order in which messages reach them."""
 
-    def __init__(self, *, scheduler: Random | None = None) -> None:
+    def __init__(self, *, scheduler: Random | None = None, settings: SessionSettings | None = None) -> None:
+        self.settings = settings
         self.now_ms = START_MS
         self.topics = FakeTopics(lambda: self.now_ms)
         self.redis = FakeRedis(lambda: self.now_ms)
@@ -66,7 +69,7 @@ class World:
 
     def process(self) -> Process:
         """A fresh process object, which remembers nothing."""
-        return Process(self, scheduler=self.scheduler)
+        return Process(self, scheduler=self.scheduler, settings=self.settings)
 
     def say(self, session: str, text: str, *, key: bytes | None = None, partition: int | None = None) -> str:
         """A person sends a message; returns its id."""
@@ -163,7 +166,11 @@ class World:
 
     def context(self, session: str) -> Context:
         """What the valid logs fold to."""
-        return fold(uuid(session), self.record.accepted(uuid(session)))
+        return self.folded(uuid(session))
+
+    def folded(self, session_id: str) -> Context:
+        """The same by the session's id."""
+        return fold(session_id, self.record.accepted(session_id))
 
     def check(self, session: str, *, is_finished: bool = True) -> None:
         """What must hold of a session whatever happened; while it still works, not every run has ended."""
@@ -197,9 +204,7 @@ class World:
         if kept is not None and shard.epoch is not None and kept.epoch == shard.epoch.id:
             assert kept.stored.context == to_bytes(after)
             assert kept.stored.version == after.sequence
-            assert {key for owner, key in shard.timers if owner == session_id} == {
-                step.step_id for step in after.pending
-            }
+            assert {key for owner, key in shard.timers if owner == session_id} == {*timers_of(after)}
 
     def _check_outputs(self, session_id: str) -> None:
         decisions = self.record.accepted(session_id)
