@@ -129,7 +129,8 @@ def parse_agents(text: str, *, source: str) -> tuple[AgentFile, ...]:
     """Return the agents of a YAML text: one or more documents, each an agent.
 
     Raises:
-        PoisonError: not YAML, or fields that do not fit; the message names `source` and each field.
+        PoisonError: not YAML, or fields that do not fit; the message names `source` and each field, with a
+            line for each agent.
 
     """
     try:
@@ -138,12 +139,14 @@ def parse_agents(text: str, *, source: str) -> tuple[AgentFile, ...]:
         message = f"{source} is not YAML: {error}"
         raise PoisonError(message) from error
     agents: list[AgentFile] = []
+    problems: list[str] = []
     for number, document in enumerate(documents, 1):
         try:
             agents.append(AgentFile.model_validate(document))
         except ValidationError as error:
-            message = f"{source}, agent {number}: {_fields_of(error)}"
-            raise PoisonError(message) from error
+            problems.append(f"{source}, agent {number}: {_fields_of(error)}")
+    if problems:
+        raise PoisonError("\n".join(problems))
     return tuple(agents)
 
 

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "maestro.cli.dev:dev",
         "Start everything on this machine: Kafka, PostgreSQL, Redis and every role.",
     ),
+    "init": ("maestro.cli.init:init", "Write a folder with an agent, tools and a script to begin with."),
     "doctor": ("maestro.cli.doctor:doctor", "Say what is missing and how to mend it."),
     "ask": ("maestro.cli.ask:ask", "Ask one question and print the answer."),
     "chat": ("maestro.cli.chat:chat", "Talk in a session; stages and words as they happen."),
@@ -35,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-WITHOUT_RUNNING_DEV = frozenset({"dev", "worker", "sink"})
+WITHOUT_RUNNING_DEV = frozenset({"dev", "init", "worker", "sink"})
 """Commands that never take their services from a dev that happens to run on this machine."""
 
 

@@ -28,6 +28,11 @@ class Registry:
         """All names, sorted."""
         return tuple(sorted(self._tools))
 
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """All tools by name."""
+        return self._tools
+
     def get(self, name: str) -> Tool | None:
         """Return the tool of that name."""
         return self._tools.get(name)
