@@ -18,6 +18,11 @@ class Embedder(Protocol):
         """Name that is kept with the vectors: those of different models must not be compared."""
         ...
 
+    @property
+    def most_texts(self) -> int:
+        """How many texts one call should have at most: what came of it is lost when it fails."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return a vector of length 1 in DIMENSIONS dimensions for each text, in order.
 

@@ -31,6 +31,7 @@ class HashedEmbedder:
     """Counts words, pairs of words and pieces of words."""
 
     model = _MODEL
+    most_texts = 256
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return the vectors of the texts; one without any word is a fixed direction of its own."""

@@ -25,20 +25,18 @@ class ProviderEmbedder:
         """Name of the model."""
         return self._settings.model
 
+    @property
+    def most_texts(self) -> int:
+        """Most texts of one call."""
+        return self._settings.batch_texts
+
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Return the vectors of the texts, in calls of `batch_texts` each.
+        """Return the vectors of the texts, by one call.
 
         Raises:
             ModelError: there are none; the code says why.
 
         """
-        size = self._settings.batch_texts
-        vectors: list[Vector] = []
-        for start in range(0, len(texts), size):
-            vectors += await self._call(texts[start : start + size])
-        return vectors
-
-    async def _call(self, texts: Sequence[str]) -> list[Vector]:
         library, model = await self._loaded(), self.model
         try:
             async with asyncio.timeout(self._settings.timeout_s):

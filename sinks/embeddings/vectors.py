@@ -35,8 +35,9 @@ class Vectors:
         missing = [
             text for text in dict.fromkeys(texts) if text not in self.packed and text not in self.refused
         ]
-        if missing:
-            await self._embed(missing)
+        size = self.embedder.most_texts
+        for start in range(0, len(missing), size):
+            await self._embed(missing[start : start + size])
 
     def why_refused(self, pieces: Iterable[Piece]) -> str | None:
         """Return why one of the pieces has no vector; None when all have."""

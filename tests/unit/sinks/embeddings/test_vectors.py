@@ -18,6 +18,7 @@ class FakeEmbedder:
     error: ModelError | None = None
     calls: list[list[str]] = field(default_factory=list[list[str]])
     model: str = "fake"
+    most_texts: int = 10
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         self.calls.append(list(texts))
@@ -45,6 +46,13 @@ async def test_a_refused_text_is_found_by_halving_and_the_others_have_vectors() 
     await vectors.fetch(["a", "b", "bad", "c", "d"])
     assert set(vectors.packed) == {"a", "b", "c", "d"}
     assert vectors.refused == {"bad": "not this one"}
+
+
+async def test_what_some_calls_brought_is_kept_when_a_later_one_fails() -> None:
+    embedder = FakeEmbedder(most_texts=2)
+    vectors = Vectors(embedder)
+    await vectors.fetch(["a", "b", "c", "bad", "d"])
+    assert embedder.calls == [["a", "b"], ["c", "bad"], ["c"], ["bad"], ["d"]]
 
 
 @pytest.mark.parametrize(
