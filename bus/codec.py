@@ -15,6 +15,7 @@ from fastavro import (
 from fastavro.read import SchemaResolutionError
 from pydantic import ValidationError
 
+from schemas.avro_names import is_same
 from schemas.avro_schema import canonical_text, schema_id, schema_of, without_logical_types
 from schemas.committed import Committed, read_committed
 from schemas.errors import ErrorCode, FatalError, PoisonError
@@ -184,8 +185,7 @@ class Codec:
         theirs = {each.id: each.schema for each in registered if each.topic == topic}
         identity = schema_id(current)
         if theirs:
-            wanted = canonical_text(current)
-            same = [number for number, schema in theirs.items() if canonical_text(schema) == wanted]
+            same = [number for number, schema in theirs.items() if is_same(schema, current)]
             if not same:
                 message = (
                     f"the schema registry has {topic} but not its current schema: register it"
@@ -243,7 +243,7 @@ def _writer(registered: RegisteredSchema, current: Mapping[str, Any]) -> _Writer
     # Records and sinks both keep UUIDs as text; converting them to objects and back halves the speed.
     return _Writer(
         topic=registered.topic,
-        is_current=canonical_text(registered.schema) == canonical_text(current),
+        is_current=is_same(registered.schema, current),
         schema=parse_schema(without_logical_types(registered.schema)),
     )
 

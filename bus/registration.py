@@ -6,7 +6,8 @@ from typing import Any
 
 from bus.codec import RegisteredSchema
 from bus.registry import FULL_TRANSITIVE, Registry
-from schemas.avro_schema import canonical_text, schema_of
+from schemas.avro_names import is_same
+from schemas.avro_schema import schema_of
 from schemas.errors import PoisonError
 from schemas.topics import ALL_TOPICS, TopicSpec
 
@@ -82,6 +83,5 @@ async def _registered(
 
 
 def _id_among(known: Sequence[RegisteredSchema], spec: TopicSpec, schema: object) -> int | None:
-    text = canonical_text(schema)
-    same = [each.id for each in known if each.topic == spec.name and canonical_text(each.schema) == text]
+    same = [each.id for each in known if each.topic == spec.name and is_same(each.schema, schema)]
     return same[-1] if same else None

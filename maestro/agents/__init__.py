@@ -7,6 +7,9 @@ from llm.rehearsal import NAME as REHEARSAL
 from schemas.agent_file import AgentFile, parse_agents
 from schemas.records import Agent
 
+BUILT_IN = "built-in"
+"""Type of these agents, and of no other: it tells which agents a new release may replace."""
+
 _FOLDER = Path(__file__).parent
 
 

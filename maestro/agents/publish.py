@@ -1,41 +1,32 @@
-"""Makes the built-in agents known on their topic: those missing, and those that a release changed."""
+"""Makes the built-in agents known on their topic: missing ones, and those that a release changed."""
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from llm.settings import ModelSettings
-from maestro.agents import built_in_records
+from maestro.agents import BUILT_IN, built_in_records
 from maestro.clients import KafkaAccess
 from maestro.settings import load
 from schemas.records import Agent
 from telemetry.tracing import derived
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_TIMES = {"created_at", "updated_at"}
 
 
-def fingerprint(agent: Agent) -> str:
-    """Return what tells one version of an agent from another: all of it but its times."""
-    text = agent.model_dump_json(exclude={"created_at", "updated_at"})
-    return hashlib.sha256(text.encode()).hexdigest()
+def to_publish(wanted: Iterable[Agent], known: Iterable[Agent]) -> tuple[Agent, ...]:
+    """Return those that nobody knows, and those that are known as built-in but in another form. Pure.
+
+    An agent that a person put in the place of a built-in one is not of the built-in type: it stays as it is.
+    """
+    by_id = {agent.id: agent for agent in known}
+    return tuple(agent for agent in wanted if _is_outdated(agent, by_id.get(agent.id)))
 
 
-def fingerprints(agents: Iterable[Agent]) -> dict[str, str]:
-    """Return the fingerprint of each agent by its id."""
-    return {agent.id: fingerprint(agent) for agent in agents}
-
-
-def to_publish(
-    wanted: Iterable[Agent], known: Iterable[str], published: Mapping[str, str]
-) -> tuple[Agent, ...]:
-    """Return those whose id nobody knows, and those that differ from what was published last time. Pure."""
-    ids = frozenset(known)
-    return tuple(
-        agent
-        for agent in wanted
-        if agent.id not in ids or published.get(agent.id) not in {None, fingerprint(agent)}
-    )
+def _is_outdated(agent: Agent, known: Agent | None) -> bool:
+    if known is None:
+        return True
+    is_ours = known.type == BUILT_IN and known.user_id is None
+    return is_ours and known.model_dump(exclude=_TIMES) != agent.model_dump(exclude=_TIMES)
 
 
 def built_in_now() -> tuple[Agent, ...]:
@@ -49,13 +40,8 @@ def built_in_now() -> tuple[Agent, ...]:
     return built_in_records(models.default, now=datetime.now(UTC))
 
 
-async def publish_agents(
-    access: KafkaAccess, wanted: Iterable[Agent], published: Mapping[str, str] = _NOTHING
-) -> tuple[Agent, ...]:
+async def publish_agents(access: KafkaAccess, wanted: Iterable[Agent]) -> tuple[Agent, ...]:
     """Publish what is new of `wanted`; return it.
-
-    `published` has the fingerprints of what was published last time, where somebody keeps them: an agent that
-    a person changed since stays as it is. Without them every known agent does.
 
     Raises:
         TransientError: Kafka cannot be reached, or a topic is missing.
@@ -63,8 +49,12 @@ async def publish_agents(
 
     """
     async with access.agents() as table:
-        known = [agent.id for agent in table.all()]
-    fresh = to_publish(wanted, known, published)
+        known = {agent.id: agent for agent in table.all()}
+    fresh = tuple(
+        # An upgrade is no birth.
+        agent.model_copy(update={"created_at": known[agent.id].created_at}) if agent.id in known else agent
+        for agent in to_publish(wanted, known.values())
+    )
     if fresh:
         async with access.publisher() as publisher:
             for agent in fresh:

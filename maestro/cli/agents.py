@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from maestro.agents import BUILT_IN
+from maestro.cli.agents_check import check
 from maestro.cli.options import login_name
 from maestro.cli.output import EXIT_USAGE, err, fail, json_option, lines, print_rows
 from maestro.clients import KafkaAccess
@@ -22,6 +24,9 @@ _COLUMNS = ("id", "name", "status", "user_id", "model", "tools", "updated_at")
 @click.group()
 def agents() -> None:
     """Publish agents from YAML files, and list those that are known."""
+
+
+agents.add_command(check)
 
 
 @agents.command()
@@ -67,6 +72,11 @@ def read_files(files: Iterable[Path]) -> tuple[list[AgentFile], list[str]]:
         if not agents_of_file:
             problems.append(f"{file} holds no agent")
         found += agents_of_file
+    problems += [
+        f"agent {agent.id}: the type {BUILT_IN!r} is kept for Maestro's own agents; name another one"
+        for agent in found
+        if agent.type == BUILT_IN
+    ]
     ids = [agent.id for agent in found]
     problems += [f"agent {name} is there {ids.count(name)} times" for name in sorted(_repeated(ids))]
     return found, problems

@@ -117,13 +117,13 @@ class Preparation:
     async def _topics(self) -> None:
         await self._wait_for(PartName.KAFKA)
         self._show.begin("topics")
+        from maestro.agents.publish import built_in_now, publish_agents  # noqa: PLC0415
         from maestro.clients import KafkaAccess  # noqa: PLC0415
-        from maestro.dev.agents import bring_up_to_date  # noqa: PLC0415
 
         access = await KafkaAccess.from_environment()
         async with access.admin() as admin:
             created = await admin.create_topics()
         self._show.done("topics", f"{len(created)} created" if created else "all there")
         self._show.begin("agents")
-        count = await bring_up_to_date(self._stack.folder.root, access)
+        count = len(await publish_agents(access, built_in_now()))
         self._show.done("agents", f"{count} published" if count else "unchanged")

@@ -6,7 +6,7 @@ import pytest
 
 from llm.rehearsal import NAME as REHEARSAL
 from maestro.agents import built_in_agents, built_in_records
-from maestro.agents.publish import fingerprints, to_publish
+from maestro.agents.publish import to_publish
 from maestro.wiring.tools import build_registry
 from schemas.agent_file import configuration_of
 from schemas.lists import AgentStatus
@@ -55,19 +55,19 @@ def test_each_is_limited_in_calls_and_time() -> None:
 
 def test_agents_that_nobody_knows_are_published() -> None:
     agents = built_in_records("rehearsal", now=NOW)
-    assert to_publish(agents, (), {}) == agents
+    assert to_publish(agents, ()) == agents
 
 
-def test_known_agents_are_published_only_when_the_release_changed_them() -> None:
+def test_known_agents_are_published_when_a_release_or_the_default_model_changed_them() -> None:
     agents = built_in_records("rehearsal", now=NOW)
     later = built_in_records("rehearsal", now=NOW + timedelta(days=1))
-    known = [agent.id for agent in agents]
-    published = fingerprints(agents)
-    assert to_publish(later, known, published) == ()
+    assert to_publish(later, agents) == ()
     changed = built_in_records("openai/gpt-4o-mini", now=NOW)
-    assert to_publish(changed, known, published) == changed
+    assert to_publish(changed, agents) == changed
 
 
-def test_an_agent_that_somebody_else_published_is_left_alone() -> None:
+@pytest.mark.parametrize("theirs", [{"user_id": "alice"}, {"type": "assistant"}])
+def test_an_agent_that_somebody_put_in_their_place_is_left_alone(theirs: dict[str, str]) -> None:
     agents = built_in_records("rehearsal", now=NOW)
-    assert to_publish(agents, [agent.id for agent in agents], {}) == ()
+    known = [agent.model_copy(update={"configuration": "{}"} | theirs) for agent in agents]
+    assert to_publish(agents, known) == ()

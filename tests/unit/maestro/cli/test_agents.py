@@ -27,6 +27,14 @@ def test_all_problems_of_all_files_are_found(tmp_path: Path) -> None:
     assert any("modell" in problem for problem in problems)
 
 
+def test_the_type_of_built_in_agents_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("id: one\ntype: built-in\n")
+
+    (problem,) = read_files([tmp_path / "a.yaml"])[1]
+
+    assert "kept for Maestro's own agents" in problem
+
+
 def test_an_agent_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("id: one\n---\nid: one\n")
 
