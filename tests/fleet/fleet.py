@@ -12,7 +12,10 @@ from bus.admin import Admin
 from bus.codec import Codec
 from bus.names import TopicNames
 from bus.publisher import Publisher
-from bus.settings import KafkaSettings, TopicSettings
+from bus.registration import register_all
+from bus.registry import Registry
+from bus.schema_source import open_codec
+from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.keeper import RoleSpec
 from maestro.embedded.stack import EmbeddedStack
@@ -70,8 +73,9 @@ async def running_fleet(
     workers: int = 1,
     partitions: int = 12,
     extra_env: Mapping[str, str] | None = None,
+    registry_url: str | None = None,
 ) -> AsyncGenerator[Fleet]:
-    """Run `workers` processes of every role until the context closes."""
+    """Run `workers` processes of every role until the context closes; with the ids of a registry if named."""
     name = f"t{uuid.uuid4().hex[:8]}"
     url = await _database(stack, name)
     own = {
@@ -81,11 +85,13 @@ async def running_fleet(
         "MAESTRO_TOPIC_PREFIX": f"{name}.",
         "MAESTRO_TOPIC_PARTITIONS": str(partitions),
         "MAESTRO_REDIS_PREFIX": f"{name}:",
+        **({"SCHEMA_REGISTRY_URL": registry_url} if registry_url else {}),
         **(extra_env or {}),
     }
     kafka = KafkaSettings(bootstrap_servers=stack.urls.kafka_bootstrap)
     topics = TopicSettings(prefix=f"{name}.", partitions=partitions)
-    names, codec = TopicNames(topics.prefix), Codec()
+    names = TopicNames(topics.prefix)
+    codec = await _registered_codec(registry_url, names) if registry_url else Codec()
     await migrate(url)
     async with Admin(kafka, topics) as admin:
         await admin.create_topics()
@@ -119,6 +125,14 @@ async def running_fleet(
     finally:
         await publisher.stop()
         await database.stop()
+
+
+async def _registered_codec(url: str, names: TopicNames) -> Codec:
+    settings = SchemaSettings.model_validate({"url": url})
+    async with Registry(settings, names) as registry:
+        problems = [each.problem for each in await register_all(registry) if each.problem]
+    assert not problems, problems
+    return await open_codec(settings, names)
 
 
 def _plain_environment() -> dict[str, str]:
