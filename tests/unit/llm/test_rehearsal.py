@@ -13,6 +13,7 @@ from llm.script import parse_script
 from llm.settings import ModelSettings
 from schemas.errors import ErrorCode, FatalError
 from schemas.lists import Purpose
+from streams.session.prompt import PLAN_ONLY
 
 SQL = ToolSpec(name="sql_query", description="reads", parameters={})
 CLOCK = ToolSpec(name="current_time", description="clock", parameters={})
@@ -202,13 +203,20 @@ async def test_a_plan_of_its_own_is_made_without_calling_tools() -> None:
     assert "how many?" in answer.text
 
 
+async def test_the_sessions_own_words_ask_for_a_plan_of_its_own() -> None:
+    asked: Chat = {"role": "system", "content": PLAN_ONLY.format(tools="sql_query")}
+    assert (await ask_for(Purpose.PLAN, asked, user("how many?"))).text.startswith("Plan:")
+
+
 async def test_a_plan_that_comes_with_the_first_act_follows_the_rules() -> None:
     assert (await ask_for(Purpose.PLAN, user("how many?"))).text == "act"
 
 
 async def test_a_reflection_says_how_the_last_step_went() -> None:
     good = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result({"a": 1}))
-    bad = await ask_for(Purpose.REFLECT, user("how many?"), calls(), result("Error (tool_failed): no such table"))
+    bad = await ask_for(
+        Purpose.REFLECT, user("how many?"), calls(), result("Error (tool_failed): no such table")
+    )
     draft = await ask_for(Purpose.REFLECT, user("how many?"))
     assert "results" in good.text
     assert "no such table" in bad.text
