@@ -70,12 +70,11 @@ def ask(decision: Decision, run: ActiveRun, purpose: Purpose, *, draft: str | No
 def out_of_budget(decision: Decision, run: ActiveRun, over: Exceeded, *, draft: str | None = None) -> None:
     """End a run that may not spend more: with its draft, or after a last answer where the agent wants one.
 
-    The last answer is asked for once: a run that has been asked for it ends with whatever comes.
+    Never for a run that was asked for its last answer already: that one ends with whatever comes.
     """
     configuration = read_configuration(run.configuration)
     draft = draft or run.note(NoteKind.DRAFT)
-    is_open = draft is None and run.over is None and run.status is RunStatus.RUNNING
-    asks_last = configuration.last_answer and is_open
+    asks_last = configuration.last_answer and draft is None and run.status is RunStatus.RUNNING
     decision.log_exceeded(run.id, over, asks_last=asks_last)
     if draft is not None:
         decision.complete(run, draft, over.stop_reason)

@@ -98,14 +98,17 @@ def test_a_last_answer_is_asked_for_without_tools_and_completes_the_run() -> Non
     assert len(session.requests()) == 2
 
 
-@pytest.mark.parametrize("how", ["fails", "is silent", "hangs"])
+@pytest.mark.parametrize("how", ["fails", "is late", "is silent", "hangs"])
 def test_a_last_answer_that_does_not_come_fails_the_run_for_the_budget(how: str) -> None:
-    session = session_with(limits={"tokens": 15}, last_answer=True)
+    session = session_with(limits={"tokens": 15, "seconds": 60}, last_answer=True)
     session.say("Go")
     round_trip(session)
     request = session.requests()[-1]
+    session.now += timedelta(seconds=100)
     if how == "fails":
         run = ended(session.answer(request, error_code="model_unavailable"))
+    elif how == "is late":
+        run = ended(session.answer(request, error_code="model_timeout"))
     elif how == "is silent":
         run = ended(session.answer(request, "", [SELECT]))
     else:

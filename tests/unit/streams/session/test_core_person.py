@@ -6,9 +6,19 @@ import orjson
 import pytest
 
 from schemas import ids
-from schemas.lists import Action, BusyPolicy, CommandKind, RunStatus, StopReason, TimerKind, ToolOutcome
+from schemas.lists import (
+    Action,
+    BusyPolicy,
+    CommandKind,
+    Purpose,
+    RunStatus,
+    StopReason,
+    TimerKind,
+    ToolOutcome,
+)
 from schemas.records import ConversationMessage, GenerationRequest, Record, Run, Session, TaskLogs, ToolCall
 from streams.session.context import StepKind, to_bytes
+from streams.session.event import time_of
 from streams.session.feed import stages
 from streams.session.project import reissue
 from streams.session.timers import timers_of
@@ -144,6 +154,7 @@ def test_a_waiting_run_can_be_ended_and_the_approval_comes_too_late(kind: Comman
     published = session.command(kind, run_id=session.context.run.id)
     assert statuses(published) == [RunStatus.CANCELLED, RunStatus.RUNNING]
     assert [step.kind for step in session.context.pending] == [StepKind.GENERATION]
+    assert session.context.abandoned == (session.calls()[0].id,)
     session.command(CommandKind.APPROVE, step_id=session.asked()[0])
     assert actions(session.decisions[-1]) == ["command_ignored"]
 
@@ -163,6 +174,34 @@ def test_a_run_is_running_again_when_the_last_person_is_not_waited_for_any_more(
     assert statuses(session.command(CommandKind.DENY, step_id=two)) == [RunStatus.RUNNING]
     session.result(session.calls()[-1], 3)
     assert len(session.requests()) == 2
+
+
+def test_a_deadline_is_no_word_about_a_call() -> None:
+    session = asking()
+    (step,) = session.context.pending
+    assert session.fire(step.step_id, time_of(step.due_ms)) == ()
+    assert session.context.pending == (step,)
+
+
+def test_calls_that_run_while_a_person_is_asked_have_their_own_time_only() -> None:
+    session = asking(SELECT, SELECT, CLOCK, limits={"seconds": 30})
+    session.command(CommandKind.APPROVE, step_id=session.asked()[0])
+    for call in session.calls():
+        assert call.deadline_at - call.born_at == timedelta(seconds=300)
+    assert len(session.calls()) == 2
+
+
+def test_a_denial_may_be_followed_by_the_last_answer() -> None:
+    session = asking(limits={"generations": 1}, last_answer=True)
+    session.command(CommandKind.DENY, step_id=session.asked()[0])
+    assert actions(session.decisions[-1])[-2:] == ["budget_exceeded", "generation_requested"]
+
+
+def test_a_denied_call_of_a_batch_is_reflected_on() -> None:
+    session = asking(SELECT, CLOCK, reflection="on_error")
+    session.command(CommandKind.DENY, step_id=session.asked()[0])
+    session.result(session.calls()[0], "noon")
+    assert session.requests()[-1].purpose is Purpose.REFLECT
 
 
 def test_the_time_that_a_person_takes_is_nobodys_budget() -> None:

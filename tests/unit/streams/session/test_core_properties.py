@@ -290,6 +290,9 @@ def test_no_run_asks_the_model_more_often_than_its_budget_and_once(moves: list[M
     for request in session.requests():
         limit = limits[request.agent_id]
         assert limit is None or asked[request.run_id] <= limit + 1
+    entries = [entry for logs in session.decisions for entry in logs.entries]
+    over = Counter(entry.run_id for entry in entries if entry.action is Action.BUDGET_EXCEEDED)
+    assert all(count == 1 for count in over.values())
 
 
 @settings(max_examples=75, deadline=None)

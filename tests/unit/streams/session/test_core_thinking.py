@@ -168,6 +168,17 @@ def test_a_draft_that_no_budget_is_left_for_is_the_answer_and_the_reason_says_so
         assert len(session.requests()) == generations
 
 
+def test_what_came_before_a_draft_is_shortened_like_older_steps() -> None:
+    session = session_with(reflection="final")
+    for _ in range(2):
+        session.answer(newest(session), "so " * 200, [SELECT])
+        session.result(session.calls()[-1], "x" * 700)
+    assert sum(message.size for message in session.context.messages) > 2 * session.rules.max_run_bytes
+    session.answer(newest(session), "Three.")
+    assert "context_summarized" in actions(session.decisions[-1])
+    assert sum(message.size for message in session.context.messages) < 2 * session.rules.max_run_bytes
+
+
 def test_long_notes_are_cut_and_a_draft_is_not() -> None:
     session = session_with(planning="explicit", reflection="final")
     session.rules = type(session.rules)(default_agent_id="analyst", max_note_bytes=200)
