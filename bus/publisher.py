@@ -27,7 +27,7 @@ MAX_BATCH_BYTES = 262_144
 """Measured: against aiokafka's 16 KiB half the CPU with messages of 4 KB."""
 
 MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 16_384
-"""Largest sum of key, value and headers: room for framing and for what lz4 adds to random bytes."""
+"""Largest sum of key, value and headers: room for framing and for what compression adds to random bytes."""
 
 _STOP_LIMIT_S = 10.0
 _KEYS_REMEMBERED = 65_536
@@ -78,7 +78,8 @@ class Publisher:
             **client_options(self._kafka),
             acks="all",
             enable_idempotence=True,
-            compression_type="lz4",
+            # aiokafka asks lz4 for its highest level: seven times slower on 30 KB, for a tenth of the size.
+            compression_type="snappy",
             linger_ms=self._kafka.linger_ms,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,

@@ -65,7 +65,7 @@ class Consumer(driver.Consumer):
     hooks: RebalanceHooks
 
     def _new_consumer_thread(self) -> ConsumerThread:
-        beacon: Any = self.beacon  # pyright: ignore[reportUnknownMemberType]
+        beacon: Any = getattr(self, "beacon")  # noqa: B009 - its type is partly unknown
         return ConsumerThread(self, loop=self.loop, beacon=beacon)
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:

@@ -1,6 +1,7 @@
 """A context that a step works on, and on which condition the next one may be stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from streams.session.context import Context
 
@@ -16,3 +17,7 @@ class Opened:
     now_ms: int
     is_rebuilt: bool
     """Not in Redis yet: it is stored even when the event decides nothing."""
+
+    def followed_by(self, after: Context) -> Self:
+        """Return what the store of `after` leaves."""
+        return replace(self, context=after, expected=(self.term, after.sequence), is_rebuilt=False)

@@ -61,6 +61,11 @@ class SessionSettings(BaseSettings):
         ge=1,
         description="Sessions whose last decision is known to be delivered; others publish it again.",
     )
+    kept_bytes: int = Field(
+        default=33_554_432,
+        ge=0,
+        description="Bytes of contexts that a worker keeps, by their stored size; others are loaded.",
+    )
 
     fast_path: bool = Field(
         default=False,

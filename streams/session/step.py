@@ -18,6 +18,7 @@ from streams.session.context import Context, empty, from_bytes, to_bytes
 from streams.session.decide import agent_wanted, decide
 from streams.session.erasure import Erasure
 from streams.session.event import Event
+from streams.session.kept import KeptContexts
 from streams.session.log import chain, task_logs
 from streams.session.new_session import is_certainly_new, may_begin
 from streams.session.opened import Opened
@@ -60,6 +61,7 @@ class SessionStep:
         self._erasure = erasure
         self._runs = runs
         self._recorded = EndBarrier(names=names, ends=ends, barrier=barrier)
+        self._kept = KeptContexts(settings.kept_bytes)
         self._settings = settings
         self._rules = settings.rules()
 
@@ -73,6 +75,9 @@ class SessionStep:
             PoisonError: a command for a session that does not exist.
 
         """
+        kept = self._kept.take(event.session_id)
+        if kept is not None and await self._apply_kept(kept, event):
+            return
         for _ in range(self._settings.max_rounds):
             opened = await self._open(event)
             if opened is Absence.ERASED:
@@ -83,6 +88,23 @@ class SessionStep:
             f"session {event.session_id} was changed by others {self._settings.max_rounds} times in a row"
         )
         raise TransientError(message)
+
+    async def _apply_kept(self, kept: Opened, event: Event) -> bool:
+        """Apply `event` to what this process stored last. Returns False when that may not be what is stored.
+
+        Only a store proves that it still is: whatever else comes of it, the context is loaded.
+        """
+        await point("session.loaded")
+        if applied(kept.context, event) is not Applied.NO:
+            return False
+        try:
+            after, logs = await self._decided(kept, event)
+        except PoisonError:
+            return False
+        await point("session.decided")
+        if logs is None or after.erased:
+            return False
+        return await self._concluded(kept, after, logs, event)
 
     async def _open(self, event: Event) -> Opened | Absence:
         tries_fast = self._settings.fast_path and may_begin(event)
@@ -125,16 +147,26 @@ class SessionStep:
             if not opened.is_rebuilt:
                 await self._forget_feed(after, event)
                 return True
+        if await self._concluded(opened, after, logs, event):
+            return True
+        CONTEXT_CONFLICTS.inc()
+        return False
+
+    async def _concluded(self, opened: Opened, after: Context, logs: TaskLogs | None, event: Event) -> bool:
+        """Store and publish what was decided. Returns False when somebody else stored first."""
         if after.erased and not opened.context.erased:
             await self._erasure.forget_steps(event.partition, opened.context)
-        if not await self._store(opened, after, logs, event):
-            CONTEXT_CONFLICTS.inc()
+        new = Stored(
+            context=to_bytes(after), outbox=outbox.to_bytes(logs), term=opened.term, version=after.sequence
+        )
+        if not await self._store(opened, after, new, logs, event):
             return False
         if logs is not None:
             _decisions_of(event.topic).inc()
         await point("session.stored")
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")
+        self._kept.put(opened.followed_by(after), len(new.context))
         await self._forget_feed(after, event)
         return True
 
@@ -164,7 +196,9 @@ class SessionStep:
         await self._recorded.passed(TASK_LOGS, event.partition)
         return await self._runs.is_known(event.session_id, run_id)
 
-    async def _store(self, opened: Opened, after: Context, logs: TaskLogs | None, event: Event) -> bool:
+    async def _store(
+        self, opened: Opened, after: Context, new: Stored, logs: TaskLogs | None, event: Event
+    ) -> bool:
         # What was rebuilt has lost its timers: all of them are set.
         change = timer_change({} if opened.is_rebuilt else timers_of(opened.context), timers_of(after))
         removed = (
@@ -175,12 +209,7 @@ class SessionStep:
             event.session_id,
             epoch=opened.epoch,
             expected=opened.expected,
-            new=Stored(
-                context=to_bytes(after),
-                outbox=outbox.to_bytes(logs),
-                term=opened.term,
-                version=after.sequence,
-            ),
+            new=new,
             ttl_s=lifetime_s(
                 opened.context,
                 after,
