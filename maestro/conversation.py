@@ -14,7 +14,7 @@ from maestro.clients import KafkaAccess, database
 from maestro.settings import load
 from schemas import ids
 from schemas.errors import FatalError, PoisonError, TransientError
-from schemas.lists import CommandKind
+from schemas.lists import CommandKind, StopReason
 from schemas.partition import partition_of
 from schemas.records import Record, Run, SessionCommand, UserMessage
 from schemas.topics import RUNS, USER_MESSAGES
@@ -55,8 +55,21 @@ class Reader(Protocol):
         ...
 
 
+class Head(Protocol):
+    """Where the record of a session ends."""
+
+    @property
+    def erased(self) -> bool:
+        """Whether the session was erased."""
+        ...
+
+
 class Logs(Protocol):
     """The accepted log entries of sessions."""
+
+    async def head(self, session_id: str) -> Head:
+        """Return where the session's log stands. Raises TransientError."""
+        ...
 
     async def entries(self, session_id: str, *, after: int = 0, upto: int | None = None) -> Sequence[Entry]:
         """Return the entries with `after` < sequence ≤ `upto`. Raises TransientError."""
@@ -154,6 +167,9 @@ class Conversation:
 
     async def _is_recorded(self, run: Run) -> bool:
         entries = await self._logs.entries(self.session_id, after=run.version - 1, upto=run.version)
+        if run.stop_reason is StopReason.ERASED and not entries:
+            # The entry that would confirm it is gone with all others.
+            return (await self._logs.head(self.session_id)).erased
         return is_confirmed(run, entries)
 
     def _take(self, message: Message, run_id: str, ended: list[Run]) -> None:

@@ -10,6 +10,7 @@ from maestro.clients import KafkaAccess, database
 from maestro.dev.finding import Finding, noted, ok, wrong
 from maestro.settings import load, masked
 from schemas.errors import FatalError, MaestroError
+from stores.postgres.audit import Audit
 from stores.postgres.migrate import pending
 from stores.postgres.readonly import ReadOnlyPostgres
 from stores.postgres.settings import PostgresSettings
@@ -20,6 +21,7 @@ from streams.execute.settings import SqlSettings
 LIMIT_S: Final = 20.0
 PATIENCE_S: Final = 5.0
 OLDEST_REDIS: Final = (6, 2)
+_GAPS_SHOWN: Final = 5
 
 Check = Callable[[], Awaitable[Finding]]
 
@@ -66,10 +68,14 @@ async def _postgres() -> Finding:
     try:
         async with database() as opened:
             missing = await pending(opened)
+            gaps = [] if missing else await Audit(opened).gaps(limit=_GAPS_SHOWN)
     except MaestroError as error:
         return wrong("postgres", f"{place}: {error.message}", "Start it, or set DATABASE_URL to where it is.")
     if missing:
         return wrong("postgres", f"{place}: {len(missing)} migrations are missing", "Run `maestro migrate`.")
+    if gaps:
+        mend = "Restore the rows of task_logs from a backup, or give the sessions up: see docs/protocol.md."
+        return wrong("postgres", f"{place}: log entries are missing of session {', '.join(gaps)}", mend)
     return ok("postgres", f"{place}, migrated")
 
 

@@ -51,6 +51,8 @@ async def execute_worker() -> AsyncGenerator[Worker]:
             dead_letters=bus.dead_letters,
             stage="execute",
         )
-        yield Worker(
+        worker = Worker(
             role, runtime, bus.connection(), bus.names.group("execute"), static_name=process.static_name
         )
+        worker.health.also(wires.reach.trouble)
+        yield worker

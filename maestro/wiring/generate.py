@@ -49,6 +49,8 @@ async def generate_worker() -> AsyncGenerator[Worker]:
             dead_letters=bus.dead_letters,
             stage="generate",
         )
-        yield Worker(
+        worker = Worker(
             role, runtime, bus.connection(), bus.names.group("generate"), static_name=process.static_name
         )
+        worker.health.also(wires.reach.trouble)
+        yield worker

@@ -84,6 +84,7 @@ async def session_worker() -> AsyncGenerator[Worker]:
                 role, runtime, bus.connection(), bus.names.group("session"), static_name=process.static_name
             )
             timer_loop.report_to(worker.fail)
+            worker.health.also(wires.reach.trouble)
             yield worker
         finally:
             await role.stop()

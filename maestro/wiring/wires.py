@@ -13,6 +13,7 @@ from bus.publisher import Publisher
 from bus.schema_source import open_codec
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.settings import load
+from maestro.wiring.reach import Reach
 from schemas.errors import FatalError
 from stores.postgres.pool import Database
 from stores.postgres.progress import Progress
@@ -58,6 +59,8 @@ class Wires:
     ends: Admin
     """Tells where partitions end."""
     barrier: Barrier
+    reach: Reach
+    """Tells whether the stores answer."""
 
 
 @asynccontextmanager
@@ -113,7 +116,13 @@ async def open_wires(source: str, *, barrier_limit_s: float = 60.0) -> AsyncGene
         ends = await stack.enter_async_context(Admin(bus.kafka, bus.topics))
         barrier = Barrier(Progress(database), limit_s=barrier_limit_s)
         stack.push_async_callback(barrier.stop)
-        yield Wires(bus=bus, redis=redis, database=database, ends=ends, barrier=barrier)
+        reach = Reach(
+            {"PostgreSQL": lambda: database.fetch_one("select 1"), "Redis": lambda: redis.command(b"PING")},
+            also=lambda: barrier.trouble,
+        )
+        reach.start()
+        stack.push_async_callback(reach.stop)
+        yield Wires(bus=bus, redis=redis, database=database, ends=ends, barrier=barrier, reach=reach)
 
 
 async def check_topics(kafka: KafkaSettings, topics: TopicSettings) -> None:

@@ -29,6 +29,10 @@ class Audit:
         rows = await self._database.fetch(self._sql["orphans"])
         return {row["kind"]: row["rows"] for row in rows if row["rows"]}
 
+    async def gaps(self, *, limit: int = 20) -> list[str]:
+        """Return at most `limit` sessions whose log lacks its newest entry: they wait until it is back."""
+        return [str(row["session_id"]) for row in await self._database.fetch(self._sql["gaps"], limit)]
+
 
 async def get_task_audit_trail(database: Database, task_id: str) -> list[StoredLog]:
     """Return every TaskLog of the task, in order."""

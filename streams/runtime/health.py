@@ -1,6 +1,7 @@
 """What a worker says about itself to its supervisor and its load balancer."""
 
 import time
+from collections.abc import Callable
 
 from streams.runtime.membership import Verdict
 
@@ -16,6 +17,11 @@ class Health:
         self._failure: str | None = None
         self._readiness = Verdict(False, "starting")
         self._is_draining = False
+        self._also: list[Callable[[], str | None]] = []
+
+    def also(self, trouble: Callable[[], str | None]) -> None:
+        """Let `trouble` say, in a sentence, why the process is not ready although it is a member; or None."""
+        self._also.append(trouble)
 
     def live(self) -> Verdict:
         """Whether the process makes progress; a no means: kill it and start it anew."""
@@ -31,7 +37,13 @@ class Health:
         live = self.live()
         if not live:
             return live
-        return Verdict(False, "draining") if self._is_draining else self._readiness
+        if self._is_draining:
+            return Verdict(False, "draining")
+        if self._readiness:
+            for trouble in self._also:
+                if (reason := trouble()) is not None:
+                    return Verdict(False, reason)
+        return self._readiness
 
     def beat(self, readiness: Verdict) -> None:
         """Note that the loop came round, and what the membership probe found."""

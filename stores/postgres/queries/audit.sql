@@ -47,3 +47,16 @@ union all
 select 'tool result without tool call', count(*)
 from tool_results as o
 where not exists (select from tool_calls as c where c.id = o.tool_call_id);
+
+-- name: gaps
+-- Sessions whose newest entry is not in the record although their head names it: they cannot be rebuilt.
+select h.session_id
+from session_heads as h
+where h.sequence > 0
+    and not exists (select from erased_sessions as e where e.session_id = h.session_id)
+    and not exists (
+        select from task_logs as l
+        where l.session_id = h.session_id and l.sequence = h.sequence and l.hash = h.hash
+    )
+order by h.session_id
+limit $1;

@@ -46,6 +46,10 @@ async def test_the_context_of_a_tool_call_is_what_was_recorded_to_the_byte(
 ) -> None:
     assert await get_tool_call_context(database, made.tool_call_id) is None
     await write_all(store, made.tool_call())
+    assert await get_tool_call_context(database, made.tool_call_id) is None, (
+        "no accepted decision asked for it"
+    )
+    await write_all(store, made.logs())
     assert await get_tool_call_context(database, made.tool_call_id) == ToolCallContext(
         made.tool_call(), None, None, None
     )
@@ -96,6 +100,9 @@ async def test_a_run_stands_as_it_was_recorded(store: PostgresStore, database: D
     runs = Runs(database)
     await write_all(store, made.run(RunStatus.QUEUED))
     assert not await runs.is_known(made.session_id, made.run_id)
+    assert await runs.get(made.run_id) is None
+    assert await runs.of_session(made.session_id) == []
+    await write_all(store, made.logs())
     assert await runs.get(made.run_id) == made.run(RunStatus.QUEUED)
     assert await runs.of_session(made.session_id) == [made.run(RunStatus.QUEUED)]
 
@@ -158,3 +165,51 @@ async def test_analysts_find_the_names_they_know(
         True,
         "42",
     )
+
+
+def _checkpoint(logs: TaskLogs, *, context_format: int) -> TaskLogs:
+    first = logs.entries[0].model_copy(
+        update={"action": Action.CHECKPOINT, "payload": f'{{"format":{context_format},"context":{{}}}}'}
+    )
+    return logs.model_copy(update={"entries": (first, *logs.entries[1:])})
+
+
+async def test_a_rebuild_reads_from_the_last_checkpoint_that_its_version_can_read(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    logs = SessionLogs(database)
+    await write_all(
+        store,
+        made.logs(1, 3),
+        _checkpoint(made.logs(4, 2), context_format=7),
+        _checkpoint(made.logs(6, 2), context_format=7),
+        _checkpoint(made.logs(8, 2), context_format=8),
+    )
+
+    async def read(*, upto: int, context_format: int) -> list[int]:
+        found = await logs.since_checkpoint(made.session_id, upto=upto, context_format=context_format)
+        return [row.sequence for row in found]
+
+    assert await read(upto=9, context_format=8) == [8, 9]
+    assert await read(upto=9, context_format=7) == [6, 7, 8, 9]
+    assert await read(upto=5, context_format=7) == [4, 5]
+    assert await read(upto=3, context_format=7) == [1, 2, 3]
+    assert await read(upto=9, context_format=9) == list(range(1, 10))
+
+
+async def test_the_steps_of_a_session_are_those_asked_for_and_those_answered(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    await write_all(
+        store, made.generation(), made.tool_call(), made.tool_result(), Made(new_id()).generation()
+    )
+    assert await Steps(database).of_session(made.session_id) == {made.generation_id, made.tool_call_id}
+
+
+async def test_sessions_whose_newest_entry_is_missing_are_found(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    await write_all(store, made.logs(1, 3), Made(new_id()).logs(1, 2))
+    assert await Audit(database).gaps() == []
+    await database.execute("delete from task_logs where session_id = $1 and sequence = 3", made.session_id)
+    assert await Audit(database).gaps() == [made.session_id]

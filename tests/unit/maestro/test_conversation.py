@@ -13,8 +13,9 @@ from bus.publisher import Delivery
 from maestro.conversation import Conversation
 from schemas import ids
 from schemas.errors import TransientError
-from schemas.lists import CommandKind, RunStatus
+from schemas.lists import CommandKind, RunStatus, StopReason
 from schemas.records import Record, Run, SessionCommand
+from stores.postgres.session_logs import Head
 from telemetry.tracing import Trace
 
 SESSION = "0197f0a0-0000-7000-8000-000000000001"
@@ -63,6 +64,11 @@ class Recorded:
 
     terms: dict[int, int]
     asked: list[int] = field(default_factory=list[int])
+    erased: bool = False
+
+    async def head(self, session_id: str) -> Head:
+        assert session_id == SESSION
+        return Head(0, 0, "", erased=self.erased)
 
     async def entries(self, session_id: str, *, after: int = 0, upto: int | None = None) -> Sequence[Entry]:
         assert session_id == SESSION
@@ -182,3 +188,17 @@ async def test_cancelling_names_the_run_and_who_asks() -> None:
     assert isinstance(command, SessionCommand)
     assert (command.kind, command.session_id, command.run_id) == (CommandKind.CANCEL, SESSION, RUN)
     assert command.user_id == "alice"
+
+
+async def test_the_end_of_an_erased_session_is_believed_when_the_record_says_so() -> None:
+    ended = run_of(RunStatus.CANCELLED, term=2, version=9).model_copy(
+        update={"stop_reason": StopReason.ERASED}
+    )
+    record = Recorded({})
+    waiting = asyncio.create_task(outcome(opened(Topic([[CODEC.encode(ended)]]), record)))
+    async with asyncio.timeout(DEADLINE_S):
+        while len(record.asked) < 2:  # noqa: ASYNC110  it gives no sign
+            await asyncio.sleep(0.01)
+    assert not waiting.done()
+    record.erased = True
+    assert await waiting == ended
