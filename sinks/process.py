@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from bus.follower import Stream
@@ -27,6 +27,7 @@ _COMMIT_EVERY_S = 2.0
 """Only for those who watch the group's lag."""
 _LOG_REST_S = 0.005
 """The longest that a fence waits to be fetched behind other records of the log."""
+_CHORES_EVERY_S = 2.0
 _KEEP_UP_EVERY_S = 6 * 3600.0
 _OVERTAKEN_PAUSE_S = 1.0
 """Long enough for a process that was frozen to learn from its heartbeat that it lost its partitions."""
@@ -34,6 +35,9 @@ _OVERTAKEN_LIMIT = 10
 _OVERTAKEN_WINDOW_S = 120.0
 """More often within this time, and somebody else writes under our name for good: stop and say so."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Chore = Callable[[], Awaitable[None]]
+"""Something that is done now and then beside recording; TransientError puts it off."""
 
 
 class SinkProcess:
@@ -56,6 +60,7 @@ class SinkProcess:
         self._settings = settings
         self._store = store
         self._decoder = decoder
+        self._chores: list[Chore] = []
         self._source: Source | None = None
         self._stop = asyncio.Event()
         self._overtakings = Refusals(_OVERTAKEN_LIMIT, _OVERTAKEN_WINDOW_S)
@@ -85,9 +90,10 @@ class SinkProcess:
         )
         self.streams = tuple(Stream(topics=tuple(own), rest_s=rest_s) for own, _, rest_s in plans if own)
 
-    def connect(self, source: Source) -> None:
-        """Give it its group member."""
+    def connect(self, source: Source, *, chores: Sequence[Chore] = ()) -> None:
+        """Give it its group member, and chores that need it: they are done every few seconds."""
         self._source = source
+        self._chores += chores
 
     async def on_assigned(self, places: frozenset[Place]) -> Mapping[Place, int]:
         """Drop what was buffered, let transactions in flight end, and return where the store stands.
@@ -156,7 +162,9 @@ class SinkProcess:
             async with asyncio.TaskGroup() as group:
                 writers = [group.create_task(lane.run()) for lane in self._lanes]
                 others = [group.create_task(self._read(*each)) for each in enumerate(self._lanes)]
-                others += [group.create_task(self._commit()), group.create_task(self._keep_up())]
+                others += [
+                    group.create_task(each) for each in (self._commit(), self._keep_up(), self._tidy())
+                ]
                 await self._stop.wait()
                 for other in others:
                     other.cancel()
@@ -200,6 +208,15 @@ class SinkProcess:
                 with suppress(TransientError):
                     await self._reader.commit(moved)
                     self._committed.update(moved)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(_CHORES_EVERY_S)
+            for chore in self._chores:
+                try:
+                    await chore()
+                except TransientError as error:
+                    _log.info("a chore is put off", error=error.message)
 
     def _overtaken(self, reason: str) -> None:
         self._is_overtaken = True

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from bus.consumer import Consumer
 from maestro.settings import load
 from maestro.wiring.wires import open_bus, open_database
+from schemas.topics import SESSIONS, TASKS
 from sinks.postgres.store import PostgresStore
+from sinks.postgres.sweep import Sweep
 from sinks.postgres.tables import BY_TOPIC
 from sinks.process import SinkProcess, topics_of
 from sinks.settings import SinkSettings
@@ -22,12 +24,19 @@ async def postgres_sink() -> AsyncGenerator[SinkProcess]:
         process = SinkProcess(
             topics=topics, settings=settings, store=store, decoder=bus.codec, dead_letters=bus.dead_letters
         )
-        process.connect(
-            Consumer(
-                bus.kafka,
-                streams=process.streams,
-                group=bus.names.group("sink-postgres"),
-                on_assigned=process.on_assigned,
-            )
+        member = Consumer(
+            bus.kafka,
+            streams=process.streams,
+            group=bus.names.group("sink-postgres"),
+            on_assigned=process.on_assigned,
         )
+        sweep = Sweep(
+            database,
+            ends=member,
+            tombstones=bus.publisher,
+            topics=tuple(topics),
+            compacted=(bus.names.full(TASKS), bus.names.full(SESSIONS)),
+            partitions=bus.topics.partitions,
+        )
+        process.connect(member, chores=[sweep])
         yield process

@@ -48,8 +48,7 @@ class Verdict:
 
     accepted: list[tuple[int, Entry]]
     heads: dict[str, Head]
-    erased: dict[str, int]
-    """The partition of each."""
+    erased: frozenset[str]
 
 
 def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: frozenset[str]) -> Verdict:
@@ -64,7 +63,7 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
     """
     changed: dict[str, Head] = {}
     accepted: list[tuple[int, Entry]] = []
-    gone: dict[str, int] = {}
+    gone: set[str] = set()
     for index, record in enumerate(records):
         session_id = record.session_id
         if session_id in erased or session_id in gone:
@@ -77,11 +76,11 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
             changed[session_id] = _continued(head, record, new)
             accepted += [(index, entry) for entry in new]
             if any(entry["action"] == Action.SESSION_ERASED for entry in new):
-                gone[session_id] = record.partition
+                gone.add(session_id)
     return Verdict(
         [(index, entry) for index, entry in accepted if records[index].session_id not in gone],
         {session_id: head for session_id, head in changed.items() if session_id not in gone},
-        gone,
+        frozenset(gone),
     )
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from bus.message import Place
 from schemas.lists import DeadLetterReason
 from schemas.topics import TASK_LOGS, TopicSpec
-from sinks.errors import OvertakenError
+from sinks.offsets import move_offsets
 from sinks.ports import Batch, Entry, OnRefused, Refused
 from sinks.postgres.weeks import weeks_ahead, weeks_of
 from sinks.postgres.writers import Writer, writers
@@ -27,7 +27,6 @@ class PostgresStore:
         self._weeks_ahead = weeks_ahead
         self._weeks: set[date] = set()
         self._writers: dict[TopicSpec, Writer] = writers()
-        self._move = statements("progress")["move"]
         self._make_week = statements("task_logs")["make_week"]
 
     async def begin(self, places: Sequence[Place]) -> dict[Place, int]:
@@ -57,14 +56,14 @@ class PostgresStore:
 
     async def _write_all(self, batches: Sequence[Batch]) -> list[int]:
         async with self._database.transaction() as transaction:
-            await self._move_offsets(transaction, batches)
+            await move_offsets(transaction, POSTGRES_SINK, batches)
             written = [await self._writers[batch.spec].write(transaction, batch.entries) for batch in batches]
             await point("sink.written")
         return written
 
     async def _write_without_refused(self, batches: Sequence[Batch], refuse: OnRefused) -> list[int]:
         async with self._database.transaction() as transaction:
-            await self._move_offsets(transaction, batches)
+            await move_offsets(transaction, POSTGRES_SINK, batches)
             refused: list[Refused] = []
             written = [
                 await write_halving(transaction, self._writers[batch.spec], batch.entries, refused)
@@ -73,21 +72,6 @@ class PostgresStore:
             await refuse(refused)
             await point("sink.written")
         return written
-
-    async def _move_offsets(self, transaction: Transaction, batches: Sequence[Batch]) -> None:
-        # First in the transaction: a process that lost a partition fails here and writes nothing.
-        moves = [(batch.topic, move) for batch in batches for move in batch.moves]
-        moved = await transaction.execute(
-            self._move,
-            POSTGRES_SINK,
-            [topic for topic, _ in moves],
-            [move.partition for _, move in moves],
-            [move.first for _, move in moves],
-            [move.next for _, move in moves],
-        )
-        if moved != len(moves):
-            message = f"{len(moves) - moved} of {len(moves)} partitions were moved by another process"
-            raise OvertakenError(message)
 
     async def _make_weeks(self, wanted: frozenset[date]) -> None:
         for week in sorted(wanted - self._weeks):

@@ -13,6 +13,7 @@ from sinks.ports import Entry, Row
 from sinks.postgres.judge import Decision, Head, judge
 from sinks.postgres.table import Table
 from sinks.postgres.tables import BY_TOPIC, TASK_LOGS
+from stores.postgres.erased import ErasedSessions
 from stores.postgres.pool import Transaction
 from stores.postgres.statements import statements
 
@@ -85,6 +86,7 @@ class TaskLogsWriter:
 
     def __init__(self) -> None:
         self._sql = statements("task_logs")
+        self._erased = ErasedSessions()
         own = [name for name in TASK_LOGS.columns if name in self._OF_ENTRY]
         shared = [name for name in TASK_LOGS.columns if name not in self._OF_ENTRY]
         if [*own, *shared] != list(TASK_LOGS.columns):
@@ -111,6 +113,8 @@ class TaskLogsWriter:
         if verdict.heads:
             tasks = {row["session_id"]: row["task_id"] for row in records}
             await self._store(transaction, verdict.heads, tasks, places)
+        if verdict.erased:
+            await self._erased.erase(transaction, verdict.erased)
         return written
 
     def give_up(self, entry: Entry, reason: str) -> None:

@@ -30,6 +30,8 @@ create table documents (
 create table erased_sessions (
     session_id uuid not null,
     erased_at timestamp with time zone not null default now(),
+    ends jsonb,
+    swept_at timestamp with time zone,
     PRIMARY KEY (session_id)
 );
 
@@ -133,7 +135,7 @@ create table runs (
     term bigint not null,
     version bigint not null,
     PRIMARY KEY (id)
-) with (fillfactor=80);
+) with (fillfactor=70);
 
 create table schema_migrations (
     name text not null,
@@ -177,7 +179,7 @@ create table sessions (
     term bigint not null,
     version bigint not null,
     PRIMARY KEY (id)
-) with (fillfactor=80);
+) with (fillfactor=60);
 
 create table sink_offsets (
     sink text not null,
@@ -185,7 +187,7 @@ create table sink_offsets (
     partition integer not null,
     next_offset bigint not null,
     PRIMARY KEY (sink, topic, partition)
-) with (fillfactor=50);
+) with (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000);
 
 create table task_logs (
     id uuid not null,
@@ -208,7 +210,7 @@ create table task_logs (
     cause_offset bigint not null,
     trace_id text not null,
     occurred_at timestamp with time zone not null,
-    PRIMARY KEY (id, occurred_at)
+    PRIMARY KEY (session_id, sequence, occurred_at)
 ) partition by RANGE (occurred_at);
 
 create table tasks (
@@ -223,7 +225,7 @@ create table tasks (
     term bigint not null,
     version bigint not null,
     PRIMARY KEY (id)
-) with (fillfactor=80);
+) with (fillfactor=70);
 
 create table tool_calls (
     id text not null,
@@ -276,9 +278,9 @@ CREATE INDEX documents_session ON public.documents USING btree (session_id);
 
 CREATE INDEX documents_user ON public.documents USING btree (user_id, created_at DESC);
 
-CREATE INDEX generations_agent ON public.generations USING btree (agent_id, created_at DESC);
+CREATE INDEX erased_sessions_unswept ON public.erased_sessions USING btree (erased_at) WHERE (swept_at IS NULL);
 
-CREATE INDEX generations_run ON public.generations USING btree (run_id, generation_index);
+CREATE INDEX generations_agent ON public.generations USING btree (agent_id, created_at DESC);
 
 CREATE INDEX generations_session ON public.generations USING btree (session_id, created_at);
 
@@ -290,15 +292,11 @@ CREATE INDEX message_embeddings_user ON public.message_embeddings USING btree (u
 
 CREATE INDEX message_embeddings_words ON public.message_embeddings USING gin (tsv);
 
-CREATE INDEX messages_run ON public.messages USING btree (run_id);
-
 CREATE INDEX messages_session ON public.messages USING btree (session_id, sequence_order);
 
 CREATE INDEX runs_agent ON public.runs USING btree (agent_id, created_at DESC);
 
 CREATE INDEX runs_session ON public.runs USING btree (session_id, created_at);
-
-CREATE INDEX runs_status ON public.runs USING btree (status);
 
 CREATE INDEX runs_user ON public.runs USING btree (user_id, created_at DESC);
 
@@ -308,31 +306,23 @@ CREATE INDEX sessions_agent ON public.sessions USING btree (agent_id);
 
 CREATE INDEX sessions_status ON public.sessions USING btree (status);
 
-CREATE INDEX sessions_timers ON public.sessions USING btree (partition, id) WHERE (timers <> '[]'::jsonb);
+CREATE INDEX sessions_timers ON public.sessions USING btree (partition, id) WHERE (status <> 'expired'::text);
 
-CREATE INDEX sessions_user ON public.sessions USING btree (user_id, updated_at DESC);
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
 
 CREATE INDEX task_logs_action ON ONLY public.task_logs USING btree (action, occurred_at);
 
 CREATE INDEX task_logs_checkpoint ON ONLY public.task_logs USING btree (session_id, sequence) WHERE (action = 'checkpoint'::text);
 
-CREATE UNIQUE INDEX task_logs_session ON ONLY public.task_logs USING btree (session_id, sequence, occurred_at);
-
 CREATE INDEX task_logs_time ON ONLY public.task_logs USING btree (occurred_at);
 
 CREATE INDEX tasks_session ON public.tasks USING btree (session_id);
 
-CREATE INDEX tasks_status ON public.tasks USING btree (status);
-
-CREATE INDEX tasks_user ON public.tasks USING btree (user_id, updated_at DESC);
+CREATE INDEX tasks_user ON public.tasks USING btree (user_id);
 
 CREATE INDEX tool_calls_generation ON public.tool_calls USING btree (generation_id, call_index);
 
-CREATE INDEX tool_calls_run ON public.tool_calls USING btree (run_id);
-
 CREATE INDEX tool_calls_session ON public.tool_calls USING btree (session_id, created_at);
-
-CREATE INDEX tool_results_run ON public.tool_results USING btree (run_id);
 
 CREATE INDEX tool_results_session ON public.tool_results USING btree (session_id, created_at);
 

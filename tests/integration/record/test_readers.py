@@ -45,11 +45,15 @@ async def test_the_context_of_a_tool_call_is_what_was_recorded_to_the_byte(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     assert await get_tool_call_context(database, made.tool_call_id) is None
+<<<<<<< theirs-uncommitted
+    await write_all(store, made.tool_call(), made.logs())
+=======
     await write_all(store, made.tool_call())
     assert await get_tool_call_context(database, made.tool_call_id) is None, (
         "no accepted decision asked for it"
     )
     await write_all(store, made.logs())
+>>>>>>> life
     assert await get_tool_call_context(database, made.tool_call_id) == ToolCallContext(
         made.tool_call(), None, None, None
     )
@@ -98,7 +102,7 @@ async def test_a_command_about_a_run_does_not_make_it_known(
 
 async def test_a_run_stands_as_it_was_recorded(store: PostgresStore, database: Database, made: Made) -> None:
     runs = Runs(database)
-    await write_all(store, made.run(RunStatus.QUEUED))
+    await write_all(store, made.run(RunStatus.QUEUED), made.logs())
     assert not await runs.is_known(made.session_id, made.run_id)
     assert await runs.get(made.run_id) is None
     assert await runs.of_session(made.session_id) == []

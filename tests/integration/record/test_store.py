@@ -62,6 +62,7 @@ async def test_repeats_are_dropped_and_the_first_of_an_immutable_record_stays(
 async def test_only_a_greater_version_replaces_a_run(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
+    await write_all(store, made.logs(1, 2))
     partition = await begun(store, topics.RUNS)
     for status, term, version in (
         (RunStatus.RUNNING, 5, 2),
@@ -207,6 +208,7 @@ async def no_refusal(refused: Sequence[Refused]) -> None:
 async def test_rows_of_several_topics_and_their_offsets_are_written_together_or_not_at_all(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
+    await write_all(store, made.logs())
     places = [("messages", 3), ("runs", 3)]
     await store.begin(places)
     messages, runs = (
