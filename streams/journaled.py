@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, Final, Generic
 
 from schemas.errors import TransientError
-from schemas.ids import new_id
+from schemas.ids import random_id
 from stores.redis.journal import Busy, Claimed, Done
 from streams.journal_settings import JournalSettings
 from streams.journaled_ports import (
@@ -82,7 +82,7 @@ class _Attempts(Generic[R]):
     async def run(self) -> None:
         job = self._job
         while True:
-            token = new_id()
+            token = random_id()
             asked_at = monotonic()
             claim = await self._machine.journal.claim(job.partition, job.step_id, token, self._lease_ms)
             match claim:
@@ -160,7 +160,7 @@ class _Attempts(Generic[R]):
     async def _claim_once(self, token: str) -> bool | None:
         """Return whether the only start is ours; None: the record is away, claim the step again."""
         if self._once_token is None:
-            self._once_token = new_id()
+            self._once_token = random_id()
         try:
             return await self._machine.once_claims.claim(self._job.step_id, self._once_token)
         except TransientError as error:

@@ -1,4 +1,4 @@
-"""Text that has a form on the wire: halves of surrogate pairs are joined, lone ones replaced."""
+"""Text that has a form on the wire and in the record: no halves of surrogate pairs, no NUL."""
 
 
 def well_formed(text: str) -> str:
@@ -8,3 +8,13 @@ def well_formed(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def without_nul(text: str) -> str:
+    """Return `text` with each U+0000 replaced, which PostgreSQL's text does not take."""
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
+
+
+def json_without_nul(text: str) -> str:
+    """Return JSON `text` with each escaped U+0000 replaced."""
+    return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else text

@@ -15,7 +15,7 @@ from schemas.lists import ToolOutcome
 from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
 from streams.execute.run_watch import RunWatch
 from streams.execute.tool import Tool, ToolContext, ToolError
-from streams.well_formed import well_formed
+from streams.well_formed import json_without_nul, well_formed, without_nul
 from telemetry.logs import logger
 
 log = logger(__name__)
@@ -40,7 +40,7 @@ class Invocation:
 
 def failed(outcome: ToolOutcome, code: ErrorCode, message: str, *, is_certain: bool = True) -> Invocation:
     """Return the outcome of a call that gave no result; a long message is cut."""
-    text = well_formed(message)
+    text = without_nul(well_formed(message))
     if len(text) > MAX_MESSAGE_CHARS:
         text = text[: MAX_MESSAGE_CHARS - 1] + "…"
     return Invocation(outcome=outcome, error_code=code, error_message=text, is_certain=is_certain)
@@ -204,7 +204,7 @@ def succeeded(name: str, value: Any, limit_bytes: int) -> Invocation:
                 "beginning": kept,
             }
         )
-    return Invocation(outcome=ToolOutcome.SUCCEEDED, result=raw.decode())
+    return Invocation(outcome=ToolOutcome.SUCCEEDED, result=json_without_nul(raw.decode()))
 
 
 def _as_json(value: Any) -> Any:

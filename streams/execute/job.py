@@ -4,9 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from time import monotonic
 from typing import Any, Final, Protocol
 
+from prometheus_client import Counter
 from pydantic import BaseModel
 
 from schemas.agent_file import Approval
@@ -15,6 +17,7 @@ from schemas.ids import tool_result_id
 from schemas.lists import EffectClass, ToolOutcome
 from schemas.records import ToolCall, ToolResult
 from schemas.topics import TOOL_RESULTS, TopicSpec
+from streams.built import built
 from streams.execute.invoke import Invocation, Invoker, failed, unknown, validated
 from streams.execute.registry import Registry
 from streams.execute.run_watch import ReadFeed, RunWatch
@@ -62,6 +65,12 @@ class Executing:
         """Return the job of a call."""
         prepared = prepare(self.registry, call)
         return ExecuteJob(shared=self, call=call, prepared=prepared, partition=partition, trace=trace)
+
+
+@cache
+def _counter(name: str, outcome: ToolOutcome) -> Counter:
+    # Names are those of tools: there are few.
+    return metrics.TOOL_CALLS.labels(name, outcome.value)
 
 
 def prepare(registry: Registry, call: ToolCall) -> Prepared | Invocation:
@@ -136,7 +145,7 @@ class ExecuteJob:
         started = monotonic()
         invocation = await self._invocation()
         known = isinstance(self.prepared, Prepared)
-        metrics.TOOL_CALLS.labels(self.call.name if known else "unknown", invocation.outcome.value).inc()
+        _counter(self.call.name if known else "unknown", invocation.outcome).inc()
         return self._result(
             invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
         )
@@ -155,7 +164,7 @@ class ExecuteJob:
         invocation = await self._reconciled(prepared)
         if invocation is None:
             return None
-        metrics.TOOL_CALLS.labels(self.call.name, invocation.outcome.value).inc()
+        _counter(self.call.name, invocation.outcome).inc()
         return self._result(
             invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
         )
@@ -239,7 +248,8 @@ class ExecuteJob:
 
     def _result(self, invocation: Invocation, *, latency_ms: int, attempt_id: str | None) -> ToolResult:
         call = self.call
-        return ToolResult(
+        return built(
+            ToolResult,
             id=tool_result_id(call.id),
             tool_call_id=call.id,
             task_id=call.task_id,

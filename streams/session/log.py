@@ -24,7 +24,7 @@ from hashlib import sha256
 
 from schemas import ids
 from schemas.records import LogEntry, TaskLogs
-from streams.session.built import built
+from streams.built import built
 from streams.session.cause import Cause
 from streams.session.checkpoint import checkpoint
 from streams.session.context import Context, empty

@@ -17,7 +17,7 @@ from schemas.records import (
     TaskLogs,
     ToolCall,
 )
-from streams.session.built import built
+from streams.built import built
 from streams.session.context import ActiveRun, Context, EndedRun, Pending, QueuedRun, Usage
 from streams.session.event import time_of
 from streams.session.prompt import prompt

@@ -77,3 +77,9 @@ def test_new_ids_are_of_version_7_and_ascend() -> None:
 def test_a_name_with_half_a_character_has_no_id() -> None:
     with pytest.raises(UnicodeEncodeError):
         _ = ids.task_id("\ud800")
+
+
+def test_random_ids_are_of_version_4_and_differ() -> None:
+    made = {ids.random_id() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert {(UUID(each).version, str(UUID(each))) for each in made} == {(4, each) for each in made}

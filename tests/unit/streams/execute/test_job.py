@@ -184,6 +184,7 @@ async def test_whatever_a_tool_does_its_result_survives_journal_and_wire(what: T
     one = job(call(what.name), what)
     result = await one.work(ATTEMPT)
     assert one.unpack(one.pack(result)) == result
+    assert ToolResult.model_validate(result.model_dump()) == result
     value = CODEC.encode(result)
     assert len(value) <= MAX_VALUE_BYTES
     assert CODEC.decode(TOOL_RESULTS, value) == result
