@@ -45,15 +45,11 @@ async def test_the_context_of_a_tool_call_is_what_was_recorded_to_the_byte(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     assert await get_tool_call_context(database, made.tool_call_id) is None
-<<<<<<< theirs-uncommitted
-    await write_all(store, made.tool_call(), made.logs())
-=======
     await write_all(store, made.tool_call())
     assert await get_tool_call_context(database, made.tool_call_id) is None, (
         "no accepted decision asked for it"
     )
     await write_all(store, made.logs())
->>>>>>> life
     assert await get_tool_call_context(database, made.tool_call_id) == ToolCallContext(
         made.tool_call(), None, None, None
     )
