@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from schemas.errors import ErrorCode
-from schemas.lists import BusyPolicy, CommandKind, RunStatus, StopReason
+from schemas.lists import BusyPolicy, CommandKind, RunStatus, StopReason, ToolOutcome
 from schemas.records import Record, Run, TaskLogs
 from streams.session.prompt import ANSWER_AT_LAST
 from tests.unit.streams.session.simulated import Simulated, agent, analyst
@@ -187,3 +187,14 @@ def test_a_newer_message_cannot_interrupt_a_run_when_the_session_has_nothing_lef
     session.say("two", agent_id="rich")
     assert ended(session.say("three", on_busy=BusyPolicy.INTERRUPT)).status is RunStatus.REJECTED
     assert session.context.run is not None
+
+
+def test_a_run_that_asks_a_person_is_not_asked_for_its_last_answer() -> None:
+    session = session_with(limits={"seconds": 30}, last_answer=True)
+    session.say("Go")
+    session.answer(session.requests()[-1], "", [SELECT, SELECT])
+    one, two = session.calls()
+    session.now = two.deadline_at - timedelta(milliseconds=250)
+    session.result(one, "who knows", ToolOutcome.OUTCOME_UNKNOWN)
+    run = ended(session.fire_step(two.id))
+    assert (run.status, run.stop_reason) == (RunStatus.FAILED, StopReason.BUDGET_SECONDS)
