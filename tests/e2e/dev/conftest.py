@@ -27,6 +27,9 @@ def maestro() -> Iterator[Maestro]:
     folder = root / "folder"
     folder.mkdir()
     command = Maestro(root / "data", folder)
+    # A person's folder, with an agent and tools of their own, and a module that has the name of one of ours.
+    _ = command.ok("init")
+    (folder / "schemas.py").write_text("raise RuntimeError('this is not the one')\n")
     yield command
     stopped = command.run("dev", "--stop")
     reset = command.run("dev", "--reset", "--yes")
