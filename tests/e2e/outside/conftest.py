@@ -15,6 +15,8 @@ from tests.fleet.outsider import Outsider
 from tests.fleet.runs import Runs
 
 PARTITIONS = 3
+IDLE_S = 2
+GRACE_S = 2
 ASSISTANT = AgentFile(
     id="assistant", model="rehearsal:awkward", planning=Planning.NONE, tools=("current_time",)
 )
@@ -31,6 +33,8 @@ async def outside(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory
         partitions=PARTITIONS,
         extra_env={
             "MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts),
+            "MAESTRO_SESSION_IDLE_S": str(IDLE_S),
+            "MAESTRO_SESSION_GRACE_S": str(GRACE_S),
             "MAESTRO_TOOL_MODULES": "tests.fleet.effects",
             FOLDER: str(effects),
         },
