@@ -60,7 +60,7 @@ def vector_of(text: str) -> Vector:
     return normalised(values)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)
 def _of_word(word: str) -> tuple[tuple[int, float], ...]:
     return tuple(_features(word))
 

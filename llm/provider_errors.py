@@ -27,9 +27,15 @@ _AUTHENTICATION: Final = _Kind(
     ErrorCode.MODEL_AUTHENTICATION,
     "the key is missing, wrong or not allowed: set the provider's key variable or MAESTRO_MODEL_API_KEY",
 )
-_TIMEOUT: Final = _Kind(ErrorCode.MODEL_TIMEOUT, "it did not answer in time", is_retryable=True)
+_TIMEOUT: Final = _Kind(
+    ErrorCode.MODEL_TIMEOUT,
+    "it did not answer in time: try later or name a fall-back model",
+    is_retryable=True,
+)
 _NONSENSE: Final = _Kind(
-    ErrorCode.MODEL_NONSENSE, "its answer does not have the agreed form", is_retryable=True
+    ErrorCode.MODEL_NONSENSE,
+    "its answer does not have the agreed form: try again, or check the address and the model",
+    is_retryable=True,
 )
 _DOWN: Final = _Kind(
     ErrorCode.MODEL_UNAVAILABLE, "it is down, overloaded or cannot be reached: try later", is_retryable=True
@@ -39,7 +45,9 @@ _QUOTA: Final = _Kind(
 )
 _NO_QUOTA: Final = re.compile("insufficient_quota|exceeded your current quota|credit balance is too low")
 _FIRST_SERVER_STATUS: Final = 500
-_REFUSED: Final = _Kind(ErrorCode.MODEL_REFUSED_REQUEST, "it refused the request")
+_REFUSED: Final = _Kind(
+    ErrorCode.MODEL_REFUSED_REQUEST, "it refused the request: check the agent's model, tools and parameters"
+)
 
 _BY_CLASS: Final[Mapping[str, _Kind]] = MappingProxyType(
     {
@@ -107,7 +115,7 @@ def _kind_of(error: BaseException, names: set[str]) -> _Kind:
     status: int = getattr(error, "status_code", 0) or 0
     if status >= _FIRST_SERVER_STATUS:
         return _DOWN
-    return _BY_STATUS.get(status, _Kind(ErrorCode.MODEL_ERROR, "the call failed"))
+    return _BY_STATUS.get(status, _Kind(ErrorCode.MODEL_ERROR, "the call failed: try another model"))
 
 
 def _is_undecodable(error: BaseException) -> bool:

@@ -37,8 +37,7 @@ class EmbeddingsStore:
         return await self._progress.begin(places)
 
     async def keep_up(self) -> None:
-        """Delete what is left of erased sessions."""
-        await self._table.sweep()
+        """Need nothing ahead of time: rows of erased sessions go with the record's."""
 
     async def write(self, batches: Sequence[Batch], refuse: OnRefused) -> None:
         """Embed what is new and write it, and move the offsets, all or nothing.

@@ -113,7 +113,3 @@ class Embeddings:
         if texts:
             columns = zip(*((each.id, each.term, each.sequence, each.chunks) for each in texts), strict=True)
             await transaction.execute(self._sql["settle"], *map(list, columns))
-
-    async def sweep(self) -> int:
-        """Delete what is left of erased sessions; return how many rows."""
-        return await self._database.execute(self._sql["sweep"])

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import ToolOutcome
 from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
-from streams.execute.run_watch import RunWatch
 from streams.execute.tool import Tool, ToolContext, ToolError
+from streams.run_watch import RunWatch
 from streams.well_formed import json_without_nul, well_formed, without_nul
 from telemetry.logs import logger
 

@@ -20,8 +20,8 @@ from schemas.topics import TOOL_RESULTS, TopicSpec
 from streams.built import built
 from streams.execute.invoke import Invocation, Invoker, failed, unknown, validated
 from streams.execute.registry import Registry
-from streams.execute.run_watch import ReadFeed, RunWatch
 from streams.execute.tool import Tool, ToolContext
+from streams.run_watch import ReadFeed, RunWatch
 from telemetry import metrics
 from telemetry.tracing import Trace
 

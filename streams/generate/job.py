@@ -1,14 +1,16 @@
 """One generation as a job of the machine: look up, ask the model, turn whatever happens into a Generation."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 from llm.asking import ask
-from llm.completion import Model, ModelError
+from llm.completion import Completion, CompletionRequest, Model, ModelError
 from llm.patience import LEAST_CALL_S, Patience
 from schemas.errors import ErrorCode, PoisonError
 from schemas.lists import GenerationStatus
@@ -19,8 +21,12 @@ from streams.generate.deltas import Deltas, LiveFeed
 from streams.generate.outcome import completed, failed, pack, unpack, with_prompt
 from streams.generate.request import Specs, completion_request
 from streams.generate.settings import GenerateSettings
+from streams.run_watch import ReadFeed, RunWatch
 from telemetry import metrics
 from telemetry.tracing import Trace
+
+_CLOCKS_APART_MS: Final = 1_000
+"""By how much the clocks of the broker and of Redis may differ."""
 
 
 class RecordedGenerations(Protocol):
@@ -31,6 +37,10 @@ class RecordedGenerations(Protocol):
         ...
 
 
+class GenerateFeed(LiveFeed, ReadFeed, Protocol):
+    """The live feeds: words go there, and they tell that a run has ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generating:
     """What all generations of a process share. `now` is the wall clock."""
@@ -38,7 +48,7 @@ class Generating:
     model: Model
     tools: Specs
     record: RecordedGenerations
-    feed: LiveFeed
+    feed: GenerateFeed
     settings: GenerateSettings
     patience: Patience
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -115,7 +125,7 @@ class GenerateJob:
         try:
             _refuse_late(remaining_s)
             question = completion_request(request, shared.tools, timeout_s=remaining_s)
-            completion = await ask(shared.model, question, calls, patience=shared.patience)
+            completion = await self._ask_while_running(question, calls)
         except (ModelError, PoisonError) as error:
             return failed(
                 request, error, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
@@ -125,6 +135,41 @@ class GenerateJob:
         return completed(
             request, completion, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
         )
+
+    async def _ask_while_running(self, question: CompletionRequest, calls: Calls) -> Completion:
+        """Ask, but no longer than the run is seen going on: nobody would read the answer."""
+        shared, request = self.shared, self.request
+        watch = RunWatch(
+            shared.feed,
+            partition=self.partition,
+            session_id=request.session_id,
+            run_id=request.run_id,
+            since_ms=self.born_ms - _CLOCKS_APART_MS,
+            every_s=shared.settings.run_check_s,
+        )
+        has_waited = (shared.now() - request.born_at).total_seconds() > shared.settings.run_check_s
+        if has_waited and await watch.look():
+            raise _ended()
+        try:
+            async with asyncio.timeout(None) as limit:
+                watch.start(partial(_end_now, limit))
+                return await ask(shared.model, question, calls, patience=shared.patience)
+        except TimeoutError:
+            if watch.has_ended:
+                raise _ended() from None
+            raise
+        finally:
+            await watch.stop()
+
+
+def _end_now(limit: asyncio.Timeout) -> None:
+    if not limit.expired():
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+def _ended() -> ModelError:
+    message = "the run has ended meanwhile: the model was not asked on; send a new message to go on"
+    return ModelError(message, code=ErrorCode.CANCELLED)
 
 
 def _refuse_late(remaining_s: float) -> None:

@@ -14,6 +14,11 @@ class GenerateSettings(BaseSettings):
         gt=0,
         description="Seconds of text that are put together into one entry of the live feed.",
     )
+    run_check_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds between two looks whether the run goes on; the call of an ended one is closed.",
+    )
     feed_keep_s: int = Field(
         default=3600, ge=1, description="Seconds that the live feed of a session is kept."
     )

@@ -57,9 +57,3 @@ update message_embeddings as t
 set term = n.term, sequence = n.sequence
 from now_is as n
 where t.id = n.id and t.chunk < n.chunks and (t.term, t.sequence) < (n.term, n.sequence);
-
--- name: sweep
--- Delete what is left of erased sessions.
-delete from message_embeddings as t
-using erased_sessions as e
-where t.session_id = e.session_id;

@@ -14,8 +14,8 @@ from stores.redis.feed import FeedItem
 from streams.execute.invoke import Invoker
 from streams.execute.job import ExecuteJob, Executing
 from streams.execute.registry import Registry
-from streams.execute.run_watch import RunWatch
 from streams.execute.tool import Tool, ToolContext, tool
+from streams.run_watch import RunWatch
 from telemetry.tracing import derived
 from tests.fakes.redis_stores import FakeFeed, FakeRedis
 from tests.unit.streams.execute.test_job import FakeRecorded

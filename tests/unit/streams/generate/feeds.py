@@ -10,6 +10,7 @@ import orjson
 from schemas.errors import MaestroError
 from schemas.examples import GENERATION_REQUEST
 from stores.redis.contexts import FeedEntry
+from stores.redis.feed import FeedItem
 from streams.generate.deltas import DELTA
 
 REQUEST = GENERATION_REQUEST
@@ -17,15 +18,22 @@ ATTEMPT = "01980000-0000-7000-8000-0000000000aa"
 OTHER_ATTEMPT = "01980000-0000-7000-8000-0000000000bb"
 
 
+_LAST = "9999999999999-0"
+
+
 @dataclass
 class FakeFeed:
-    """Keeps what is appended. `gate` holds every append until it is set; `error` is raised instead."""
+    """Keeps what is appended. `gate` holds every append until it is set; `error` is raised instead.
+
+    `ended` is the run that the session says has ended.
+    """
 
     entries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     places: set[tuple[int, str, int, int]] = field(default_factory=set[tuple[int, str, int, int]])
     gate: asyncio.Event | None = None
     error: MaestroError | None = None
     calls: int = 0
+    ended: str | None = None
 
     async def append(
         self, partition: int, session_id: str, entries: Sequence[FeedEntry], *, keep_s: int, max_len: int
@@ -39,6 +47,20 @@ class FakeFeed:
         for entry in entries:
             assert entry.kind == DELTA
             self.entries.append(orjson.loads(entry.data))
+
+    async def read(
+        self,
+        partition: int,  # noqa: ARG002  there is one session
+        session_id: str,  # noqa: ARG002
+        *,
+        after: str,
+        block_ms: int = 0,  # noqa: ARG002  nobody waits here
+        count: int = 100,  # noqa: ARG002
+    ) -> tuple[FeedItem, ...]:
+        if self.ended is None or after == _LAST:
+            return ()
+        data = orjson.dumps({"stage": "run_cancelled", "run_id": self.ended})
+        return (FeedItem(_LAST, "stage", data),)
 
     @property
     def text(self) -> str:

@@ -71,7 +71,7 @@ def job(
         tools=NoTools(),
         record=record or FakeRecorded(),
         feed=feed or FakeFeed(),
-        settings=GenerateSettings(delta_interval_s=0.01),
+        settings=GenerateSettings(delta_interval_s=0.01, run_check_s=0.02),
         patience=Patience(call_limit_s=120, first_wait_s=0),
         now=now,
     )
@@ -182,6 +182,30 @@ async def test_a_cancelled_call_stops_and_its_words_end() -> None:
     await asyncio.sleep(0.05)
     assert feed.text == said
     assert len(said) < len(model.pieces)
+
+
+async def test_the_call_of_a_run_that_ends_is_closed() -> None:
+    feed, model = FakeFeed(), FakeModel(tuple("abcdefgh" * 20), pause_s=0.02)
+    working = asyncio.create_task(job(model, feed=feed).work(ATTEMPT))
+    await asyncio.sleep(0.05)
+    feed.ended = REQUEST.run_id
+    async with asyncio.timeout(2):
+        generation = await working
+    assert (generation.status, generation.error_code) == (GenerationStatus.FAILED, ErrorCode.CANCELLED)
+    assert len(model.asked) == 1
+
+
+async def test_a_request_that_waited_until_its_run_had_ended_is_not_asked() -> None:
+    model = FakeModel(("x",))
+    late = REQUEST.born_at + timedelta(seconds=5)
+    generation = await job(model, feed=FakeFeed(ended=REQUEST.run_id), now=lambda: late).work(ATTEMPT)
+    assert (model.asked, generation.error_code) == ([], ErrorCode.CANCELLED)
+
+
+async def test_the_end_of_another_run_is_nothing_to_a_call() -> None:
+    model = FakeModel(tuple("abcd"), pause_s=0.03)
+    generation = await job(model, feed=FakeFeed(ended="another")).work(ATTEMPT)
+    assert generation.response == "abcd"
 
 
 async def test_the_record_is_asked_for_the_generation() -> None:

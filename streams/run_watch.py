@@ -1,4 +1,4 @@
-"""Notices that a run has ended while one of its tool calls waits or works: the session's live feed tells.
+"""Notices that a run has ended while one of its steps waits or works: the session's live feed tells.
 
 The feed is written in the Redis script that stores the decision to end the run: nobody else has to be told.
 It is a view and may be lost: not to notice is harmless, a late result is logged and ignored.
