@@ -79,13 +79,22 @@ FAULTS: Mapping[str, tuple[int, Fault]] = MappingProxyType(
 """Name, weight and effect of every fault."""
 
 
+_MIXES: tuple[Mapping[str, int], ...] = (
+    {kind: weight for kind, (weight, _) in FAULTS.items()},
+    {"flush-and-freeze": 6, "freeze": 4, "flush": 2, "fail": 1, "move": 1, "failover": 2},
+    {"freeze-sink": 6, "kill-sink": 2, "postgres-away": 2, "freeze": 2, "move": 1},
+)
+"""Weights of one history's faults: everything, or processes that wake up late, or trouble with the record."""
+
+
 class Plan:
     """The faults of one history."""
 
     def __init__(self, random: Random, *, kinds: tuple[str, ...] = tuple(FAULTS)) -> None:
         self._random = random
-        self._kinds = kinds
-        self._weights = [FAULTS[kind][0] for kind in kinds]
+        mix = random.choice(_MIXES)
+        self._kinds = [kind for kind in kinds if kind in mix] or list(kinds)
+        self._weights = [mix.get(kind, 1) for kind in self._kinds]
         self.left = random.choice([0, 1, 2, 3, 4, 6, 9]) if kinds else 0
         self._mean_gap = random.choice([15, 60, 200])
         self._turn = 0
