@@ -5,6 +5,9 @@ They are settings: the fold never reads them, what they caused is in the logs.
 
 from dataclasses import dataclass
 
+_FIXED_BYTES = 131_072
+"""The session's own values, its task's prompt, notes of a run, known and waiting runs and steps."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -45,6 +48,23 @@ class Rules:
     """Runs that may wait for their turn; a message beyond them is rejected as busy."""
     max_queued_bytes: int = 524_288
     """Contents and configurations of all waiting runs together."""
+
+    @property
+    def max_context_bytes(self) -> int:
+        """What a context takes at most, whatever happens in its session: the sum of what it may hold.
+
+        Messages count twice because names and ids around short ones take as much as their texts; a text
+        stands in the message and in the run that it begins, a configuration is JSON within JSON.
+        """
+        conversation = (
+            self.max_history_bytes
+            + self.max_content_bytes
+            + self.max_run_bytes
+            + 2 * self.max_answer_bytes
+            + self.max_batch_bytes
+        )
+        runs = 2 * self.max_content_bytes + self.max_answer_bytes + 2 * self.max_configuration_bytes
+        return 2 * conversation + runs + self.max_queued_bytes + self.max_summary_bytes + _FIXED_BYTES
 
     def allowed_ttl_s(self, wished_s: int | None) -> int:
         """Return the time to live that a session gets which wishes for `wished_s` (None: says nothing)."""

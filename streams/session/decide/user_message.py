@@ -140,15 +140,21 @@ def _too_busy(
         until = "approve or deny the call that it asks about" if is_asking else "wait for its end"
         text = f"run {context.run.id} is active; {until}, or send with on_busy enqueue"
         return _Rejection(reason=StopReason.BUSY, message=text)
-    waiting = sum(json_bytes(other.content) + len(other.configuration) for other in context.queue)
+    waiting = sum(
+        _queued_bytes(other.content, other.configuration, other.metadata) for other in context.queue
+    )
     has_room = (
         len(context.queue) < rules.max_queued_runs
-        and waiting + json_bytes(run.content) + len(configuration) <= rules.max_queued_bytes
+        and waiting + _queued_bytes(run.content, configuration, run.metadata) <= rules.max_queued_bytes
     )
     if has_room:
         return None
     text = f"{len(context.queue)} messages wait already; send this one when some are answered"
     return _Rejection(reason=StopReason.BUSY, message=text)
+
+
+def _queued_bytes(content: str, configuration: str, metadata: str | None) -> int:
+    return json_bytes(content) + json_bytes(configuration) + json_bytes(metadata or "")
 
 
 def _create(decision: Decision, message: UserMessage, agent: Agent | None, configuration: str) -> None:

@@ -136,6 +136,7 @@ class Simulated:
     def _check(self, after: Context, logs: TaskLogs, outputs: Sequence[Record]) -> None:
         data = to_bytes(after)
         assert from_bytes(data) == after
+        assert len(data) <= self.rules.max_context_bytes
         assert to_bytes(from_bytes(data)) == data
         assert project(from_bytes(data), logs, 3) == outputs
         TaskLogs.model_validate(logs.model_dump())
