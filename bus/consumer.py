@@ -146,6 +146,10 @@ class Consumer:
         # begun since, it is dropped: whoever has the partitions next reads it again.
         return batch if self._positioned == self._generation else {}
 
+    def rest(self, stream: int, rest_s: float) -> None:
+        """Change how long nothing of a stream is fetched after each of its batches."""
+        self._followers[stream].rest_s = rest_s
+
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Tell Kafka the next offsets, for those who watch the group's lag. Positions do not depend on it.
 

@@ -39,6 +39,8 @@ class Follower:
     def __init__(self, kafka: KafkaSettings, stream: Stream) -> None:
         self._kafka = kafka
         self._stream = stream
+        self.rest_s = stream.rest_s
+        """Seconds without a fetch after each batch; may be changed at any time."""
         self._consumer: Any = None
         self._places: tuple[TopicPartition, ...] = ()
         self._has_places = asyncio.Event()
@@ -90,10 +92,10 @@ class Follower:
             return {}
         await self._rest()
         batch = await self._consumer.getmany(timeout_ms=int(timeout_s * 1000), max_records=max_records)
-        if batch and self._stream.rest_s and sum(map(len, batch.values())) * _BUSY_SHARE < max_records:
+        if batch and self.rest_s and sum(map(len, batch.values())) * _BUSY_SHARE < max_records:
             # In the same turn of the loop in which the batch was taken: the client has not fetched on yet.
             self._consumer.pause(*self._places)
-            self._rests_until_s = monotonic() + self._stream.rest_s
+            self._rests_until_s = monotonic() + self.rest_s
         return batch
 
     async def _are_there(self, timeout_s: float) -> bool:

@@ -8,7 +8,7 @@ from bus.admin import Lag
 from bus.message import Place
 from maestro.clients import KafkaAccess, database
 from schemas.errors import MaestroError
-from schemas.topics import GENERATION_REQUESTS, TOOL_CALLS, TopicSpec
+from schemas.topics import GENERATION_REQUESTS, SESSIONS, TOOL_CALLS, TopicSpec
 from sinks.embeddings.items import TOPICS as EMBEDDED
 from sinks.postgres.tables import BY_TOPIC
 from stores.postgres.progress import Progress
@@ -62,6 +62,7 @@ GROUPS = (
     Group(name="execute", topics=(TOOL_CALLS,)),
     Group(name="sink-postgres", topics=tuple(BY_TOPIC), sink="postgres"),
     Group(name="sink-embeddings", topics=tuple(EMBEDDED), sink="embeddings"),
+    Group(name="sink-recents", topics=(SESSIONS,)),
 )
 
 

@@ -11,6 +11,7 @@ from llm.settings import ModelSettings
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.process_settings import ProcessSettings
 from sinks.embeddings.settings import EmbeddingsSinkSettings
+from sinks.recents.settings import RecentsSettings
 from sinks.settings import SinkSettings
 from stores.postgres.settings import PostgresSettings
 from stores.redis.settings import RedisSettings
@@ -35,6 +36,7 @@ CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
         "SQL tool": SqlSettings,
         "Web tool": HttpToolSettings,
         "Sinks": SinkSettings,
+        "Recents sink": RecentsSettings,
         "Embeddings": EmbeddingSettings,
         "Embeddings sink": EmbeddingsSinkSettings,
         "Workers": RuntimeSettings,

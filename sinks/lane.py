@@ -1,6 +1,8 @@
 """Some topics' way into the store: collect, write with patience; one transaction at a time."""
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +70,12 @@ class Lane:
         self._room = asyncio.Event()
         self._room.set()
         self._writing = asyncio.Lock()
+        self._awaited_s = -math.inf
+
+    @property
+    def awaited_ago_s(self) -> float:
+        """Seconds since something came that somebody waits for."""
+        return time.monotonic() - self._awaited_s
 
     async def has_room(self, timeout_s: float) -> bool:
         """Wait until more may be fetched; False when it is still full after `timeout_s`."""
@@ -102,6 +110,7 @@ class Lane:
             self._count += len(new)
             self._bytes += sum(map(_size_of, new))
             if self._linger_s and any(map(_is_awaited, new)):
+                self._awaited_s = time.monotonic()
                 self._enough.set()
         self._signal()
 

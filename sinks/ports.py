@@ -37,6 +37,10 @@ class Source(Protocol):
         """
         ...
 
+    def rest(self, stream: int, rest_s: float) -> None:
+        """Change how long nothing of a stream is fetched after each of its batches."""
+        ...
+
     def assigned(self) -> None:
         """Read nothing more until the owner was asked again where to go on, as after an assignment."""
         ...

@@ -25,8 +25,11 @@ _FETCH_RECORDS = 5000
 _FETCH_WAIT_S = 0.5
 _COMMIT_EVERY_S = 2.0
 """Only for those who watch the group's lag."""
-_LOG_REST_S = 0.005
-"""The longest that a fence waits to be fetched behind other records of the log."""
+_LOG_REST_S = 0.025
+_FENCE_REST_S = 0.005
+_FENCES_COME_S = 1.0
+"""Rebuilds wait for fences. While some come, none waits longer than 5 ms behind other log records to be
+fetched; the first after a second without any, 25 ms at most."""
 _CHORES_EVERY_S = 2.0
 _KEEP_UP_EVERY_S = 6 * 3600.0
 _OVERTAKEN_PAUSE_S = 1.0
@@ -191,6 +194,9 @@ class SinkProcess:
                 )
                 generation = self._reader.generation
                 lane.put(await decoded(self._decoder, lane.topics, batch), generation)
+                if batch and TASK_LOGS in lane.topics.values():
+                    is_awaited = lane.awaited_ago_s < _FENCES_COME_S
+                    self._reader.rest(stream, _FENCE_REST_S if is_awaited else _LOG_REST_S)
                 self._is_source_away = False
             except TransientError as error:
                 if not self._is_source_away:

@@ -22,6 +22,7 @@ WORKERS = {
 SINKS = {
     "embeddings": "maestro.wiring.embeddings:embeddings_sink",
     "postgres": "maestro.wiring.sink:postgres_sink",
+    "recents": "maestro.wiring.recents:recents_sink",
 }
 
 

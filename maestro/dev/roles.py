@@ -10,6 +10,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "execute": ("worker", "execute"),
     "sink-postgres": ("sink", "postgres"),
     "sink-embeddings": ("sink", "embeddings"),
+    "sink-recents": ("sink", "recents"),
 }
 
 

@@ -10,7 +10,7 @@ _PRELUDE = (_FOLDER / "prelude.lua").read_bytes()
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """One script. `keys` counts its keys; the first is always the partition's epoch marker."""
+    """One script. `keys` counts its keys; the first is the partition's epoch marker, but for recents."""
 
     name: str
     keys: int
@@ -46,6 +46,8 @@ STEP_RENEW = _load("step_renew", keys=2)
 STEP_COMPLETE = _load("step_complete", keys=2)
 STEP_RELEASE = _load("step_release", keys=2)
 FEED_APPEND = _load("feed_append", keys=2)
+RECENTS_PUT = _load("recents_put", keys=2)
+RECENTS_READ = _load("recents_read", keys=2)
 
 ALL_SCRIPTS: tuple[Script, ...] = (
     EPOCH_RENEW,
@@ -62,4 +64,6 @@ ALL_SCRIPTS: tuple[Script, ...] = (
     STEP_COMPLETE,
     STEP_RELEASE,
     FEED_APPEND,
+    RECENTS_PUT,
+    RECENTS_READ,
 )

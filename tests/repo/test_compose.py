@@ -18,6 +18,7 @@ ROLES = {
     "execute": ["worker", "execute"],
     "sink": ["sink", "postgres"],
     "embeddings": ["sink", "embeddings"],
+    "recents": ["sink", "recents"],
 }
 
 

@@ -1,5 +1,5 @@
 -- Put before every other script: the server's clock, and the epoch that a partition's data belongs to.
--- KEYS[1] of every script is the partition's epoch marker: a hash of id, run_id and born_ms.
+-- KEYS[1] of every script but those of recents is the partition's epoch marker: a hash of id, run_id and born_ms.
 
 local function clock_ms()
   local time = redis.call('TIME')

@@ -12,7 +12,14 @@ from tests.e2e.dev.installed import START_LIMIT_S, Maestro, until
 
 pytestmark = pytest.mark.timeout(600)
 
-ROLES = ("session-1", "generate-1", "execute-1", "sink-postgres-1", "sink-embeddings-1")
+ROLES = (
+    "session-1",
+    "generate-1",
+    "execute-1",
+    "sink-postgres-1",
+    "sink-embeddings-1",
+    "sink-recents-1",
+)
 SERVICES = ("kafka", "postgres", "redis")
 VARIABLES = ("KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "REDIS_URL", "MAESTRO_SQL_URL")
 

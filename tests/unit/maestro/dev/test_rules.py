@@ -12,11 +12,12 @@ from maestro.embedded.restart import HEALTHY_AFTER_S, History
 def test_every_role_gets_so_many_processes_with_names_of_their_own() -> None:
     specs = role_specs(2)
     names = [spec.name for spec in specs]
-    roles = ("session", "generate", "execute", "sink-postgres", "sink-embeddings")
+    roles = ("session", "generate", "execute", "sink-postgres", "sink-embeddings", "sink-recents")
     assert sorted(names) == sorted(f"{role}-{n}" for role in roles for n in (1, 2))
     assert {spec.arguments for spec in specs if spec.name.startswith("sink")} == {
         ("sink", "postgres"),
         ("sink", "embeddings"),
+        ("sink", "recents"),
     }
 
 

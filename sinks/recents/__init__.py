@@ -1,0 +1,1 @@
+"""The recents sink: what lists of sessions show, kept in Redis with an expiry."""
