@@ -1,5 +1,6 @@
 """Worker processes with a model behind HTTP: from a message to the answer, usage and cost on the run."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from maestro.embedded.stack import EmbeddedStack
 from schemas import ids
 from schemas.agent_file import AgentFile, Planning
-from schemas.lists import RunStatus
-from schemas.records import UserMessage
+from schemas.lists import CommandKind, RunStatus
+from schemas.records import SessionCommand, UserMessage
 from tests.fakes.model_server import ModelServer, Refuses, Says, model_server
 from tests.fleet.fleet import Fleet, running_fleet
 from tests.fleet.runs import Runs, reading_runs, sink_is_level
@@ -28,19 +29,13 @@ AGENT = AgentFile(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def server() -> AsyncIterator[ModelServer]:
-    async with model_server(
-        Says((), USAGE, calls=(CLOCK,)),
-        Refuses(429, headers={"retry-after": "1"}),
-        Refuses(500),
-        Says(("It is ", "late."), USAGE),
-        Refuses(401),
-    ) as running:
+    async with model_server() as running:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def fleet(
     stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory, server: ModelServer
 ) -> AsyncIterator[Fleet]:
@@ -55,7 +50,7 @@ async def fleet(
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def runs(fleet: Fleet) -> AsyncIterator[Runs]:
     async with reading_runs(fleet) as reading:
         yield reading
@@ -72,6 +67,13 @@ async def asked(fleet: Fleet, session_id: str) -> str:
 async def test_a_message_is_answered_through_passing_trouble_and_fails_by_a_code_where_it_lasts(
     fleet: Fleet, runs: Runs, server: ModelServer
 ) -> None:
+    server.replies[:] = [
+        Says((), USAGE, calls=(CLOCK,)),
+        Refuses(429, headers={"retry-after": "1"}),
+        Refuses(500),
+        Says(("It is ", "late."), USAGE),
+        Refuses(401),
+    ]
     session_id = ids.new_id()
     first = await asked(fleet, session_id)
     await runs.wait([first], within_s=ANSWER_LIMIT_S)
@@ -106,3 +108,26 @@ async def test_a_message_is_answered_through_passing_trouble_and_fails_by_a_code
         ("failed", 0, "model_authentication"),
     ]
     assert sum(row["cost_estimate"] or 0 for row in rows) == pytest.approx(2 * PRICE_OF_A_CALL)
+
+
+@pytest.mark.timeout(120)
+async def test_the_call_of_a_cancelled_run_is_closed(fleet: Fleet, runs: Runs, server: ModelServer) -> None:
+    server.asked.clear()
+    server.replies[:] = [Says(("Let me think",), hangs=True)]
+    session_id = ids.new_id()
+    message = await asked(fleet, session_id)
+    async with asyncio.timeout(ANSWER_LIMIT_S):
+        while not server.asked:  # noqa: ASYNC110  a server gives no sign
+            await asyncio.sleep(0.05)
+    cancel = SessionCommand(
+        id=ids.new_id(),
+        session_id=session_id,
+        user_id="alice",
+        kind=CommandKind.CANCEL,
+        run_id=ids.run_id(session_id, message),
+    )
+    await fleet.publish(cancel)
+    await runs.wait([message], within_s=ANSWER_LIMIT_S)
+    assert runs.by_message[message].status is RunStatus.CANCELLED
+    async with asyncio.timeout(ANSWER_LIMIT_S):
+        await server.gone.wait()
