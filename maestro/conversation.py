@@ -130,12 +130,30 @@ class Conversation:
             TransientError: no acknowledgement in time.
 
         """
+        await self._command(CommandKind.CANCEL, run_id, user_id=user_id, reason=reason)
+
+    async def decide(
+        self, run_id: str, tool_call_id: str, *, user_id: str, is_approved: bool, reason: str | None
+    ) -> None:
+        """Answer the question whether a tool call may start; the stages of the run tell what came of it.
+
+        Raises:
+            TransientError: no acknowledgement in time.
+
+        """
+        kind = CommandKind.APPROVE if is_approved else CommandKind.DENY
+        await self._command(kind, run_id, user_id=user_id, reason=reason, step_id=tool_call_id)
+
+    async def _command(
+        self, kind: CommandKind, run_id: str, *, user_id: str, reason: str | None, step_id: str | None = None
+    ) -> None:
         command = SessionCommand(
             id=ids.new_id(),
             session_id=self.session_id,
             user_id=user_id,
-            kind=CommandKind.CANCEL,
+            kind=kind,
             run_id=run_id,
+            step_id=step_id,
             reason=reason,
         )
         _ = await self._publisher.publish(command, trace=derived(str(command.id)), partition=self.partition)

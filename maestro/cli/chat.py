@@ -3,13 +3,14 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from maestro.cli.approving import Approving
 from maestro.cli.ask import user_message
 from maestro.cli.live import LiveView, Watched
 from maestro.cli.options import session_options
@@ -86,8 +87,33 @@ async def _turn(message: UserMessage) -> Run:
                 partitions=opened.partitions,
                 since_ms=delivery.timestamp_ms,
             )
-            async with LiveView(watched):
+            async with _approving(opened, run_id, message.user_id) as noticed, LiveView(watched, noticed):
                 return await _outcome(opened, run_id, message.user_id, interrupted)
+
+
+@asynccontextmanager
+async def _approving(
+    opened: Conversation, run_id: str, user_id: str
+) -> AsyncGenerator[Callable[[Mapping[str, Any]], None] | None]:
+    """Ask at the terminal whether tool calls may start; without a terminal ask nobody."""
+    if not sys.stdin.isatty():
+        yield None
+        return
+
+    async def decide(call: str, is_approved: bool, reason: str | None) -> None:
+        try:
+            await opened.decide(run_id, call, user_id=user_id, is_approved=is_approved, reason=reason)
+        except TransientError as error:
+            note(f"not sent: {error.message} Try `maestro approve {call}`.")
+
+    approving = Approving(decide)
+    asking = asyncio.create_task(approving.run(), name="questions to the person")
+    try:
+        yield approving.notice
+    finally:
+        _ = asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
 
 
 async def _outcome(opened: Conversation, run_id: str, user_id: str, interrupted: asyncio.Event) -> Run:

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from maestro.cli.listings import duration
 from maestro.cli.output import err, json_option, note, out, print_json, print_rows
+from maestro.cli.wording import duration
 from maestro.lag import GroupLag, PartitionLag, measure_lag
 
 _GROUP_COLUMNS = ("group", "messages", "oldest", "partitions_behind")

@@ -10,7 +10,7 @@ import click
 
 from maestro.cli.options import checked_uuid, login_name
 from maestro.cli.output import json_option, note, print_rows
-from maestro.cli.stages import shortened
+from maestro.cli.wording import clock, duration, one_line
 from maestro.clients import database
 from schemas.lists import RunStatus
 from stores.postgres.listing import Approval, Listing
@@ -23,9 +23,6 @@ _APPROVAL_COLUMNS = ("tool_call_id", "tool_name", "arguments", "user_id", "asked
 _TITLE_CHARACTERS = 50
 _INPUT_CHARACTERS = 50
 _ARGUMENT_CHARACTERS = 80
-_MINUTE_S = 60
-_HOUR_S = 3_600
-_DAY_S = 86_400
 
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1, max=10_000), default=20, show_default=True, help="At most so many."
@@ -131,22 +128,3 @@ def _approval_row(approval: Approval, now: datetime) -> dict[str, Any]:
         "asked": clock(approval.asked_at),
         "left": duration(left_s) if left_s > 0 else "over",
     }
-
-
-def clock(moment: datetime) -> str:
-    """Return a moment as people read it: the local date and time, to the second."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def one_line(text: str, characters: int) -> str:
-    """Return the beginning of a text on one line."""
-    return shortened(" ".join(text.split()), characters)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as people say them: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 d`."""
-    for limit_s, unit_s, unit in ((_MINUTE_S, 1, "s"), (_HOUR_S, _MINUTE_S, "min"), (_DAY_S, _HOUR_S, "h")):
-        if seconds < limit_s:
-            digits = 1 if seconds < 10 and unit == "s" else 0  # noqa: PLR2004  two digits tell enough
-            return f"{seconds / unit_s:.{digits}f} {unit}"
-    return f"{seconds / _DAY_S:.0f} d"

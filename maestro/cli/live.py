@@ -1,7 +1,7 @@
 """Watches a run on the session's live feed: stages line by line, the model's words while they come."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -40,10 +40,14 @@ class Watched:
 
 
 class LiveView:
-    """Shows a run on stderr while it happens. Without Redis it says so, and nothing else changes."""
+    """Shows a run on stderr while it happens. Without Redis it says so, and nothing else changes.
 
-    def __init__(self, watched: Watched) -> None:
+    `noticed` is called with each stage after it was shown.
+    """
+
+    def __init__(self, watched: Watched, noticed: Callable[[Mapping[str, Any]], None] | None = None) -> None:
         self._watched = watched
+        self._noticed = noticed
         self._draft = Draft()
         # The words are shown on a terminal only, where they can be taken back.
         self._screen = _screen() if err.is_terminal else None
@@ -107,6 +111,8 @@ class LiveView:
         line = line_of(entry)
         if line is not None:
             err.print(line.rendered, style=line.style, markup=False)
+        if self._noticed is not None:
+            self._noticed(entry)
         return entry.get("stage") in ENDS and entry.get("run_id") == self._watched.run_id
 
     def _redraw(self) -> None:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from schemas.lists import Action
+from maestro.cli.wording import duration, shortened
+from schemas.lists import Action, Purpose
 
 _LABEL_WIDTH = 11
-_MAX_LINES = 8
-_MAX_CHARACTERS = 800
 _CALL_CHARACTERS = 300
 
 ENDS = frozenset({Action.RUN_COMPLETED, Action.RUN_FAILED, Action.RUN_CANCELLED, Action.MESSAGE_REJECTED})
@@ -43,13 +42,6 @@ def belongs(stage: Mapping[str, Any], *, run_id: str, since_ms: int) -> bool:
     return about == run_id or (about is None and int(stage.get("at_ms", 0)) >= since_ms)
 
 
-def shortened(text: str, characters: int = _MAX_CHARACTERS, lines: int = _MAX_LINES) -> str:
-    """Return the beginning of `text`: at most so many characters and lines, with a sign where more was."""
-    cut = text.strip()[:characters].splitlines()[:lines]
-    short = "\n".join(cut).rstrip()
-    return short if short == text.strip() else f"{short} …"
-
-
 def _said(label: str, style: str = "dim") -> Callable[[Mapping[str, Any]], Line]:
     return lambda stage: Line(label, shortened(str(stage.get("text", ""))), style)
 
@@ -69,6 +61,39 @@ def _called(stage: Mapping[str, Any]) -> Line:
     return Line("tool call", f"{stage.get('tool_name')} {arguments}", "cyan")
 
 
+def _asked_model(stage: Mapping[str, Any]) -> Line:
+    purpose = str(stage.get("purpose", ""))
+    return Line("model", _PURPOSES.get(purpose, "asked"))
+
+
+def _asked_person(stage: Mapping[str, Any]) -> Line:
+    call, tool = stage.get("tool_call_id"), stage.get("tool_name")
+    arguments = shortened(str(stage.get("arguments", "")), _CALL_CHARACTERS)
+    left_s = (int(stage.get("due_ms", 0)) - int(stage.get("at_ms", 0))) / 1000
+    why = "it may have done its work already: allow it once more?" if stage.get("is_unknown") else "allowed?"
+    return Line(
+        "approval",
+        f"{tool} {arguments}\n{why} `maestro approve {call}`\n"
+        f"or `maestro deny {call} --reason …`; without a word it is denied in {duration(left_s)}",
+        "bold yellow",
+    )
+
+
+def _approved(stage: Mapping[str, Any]) -> Line:
+    return Line("approved", f"{stage.get('tool_name')}, by {stage.get('approved_by')}", "green")
+
+
+def _denied(stage: Mapping[str, Any]) -> Line:
+    by = stage.get("denied_by")
+    who = f", by {by}" if by else ""
+    return Line("denied", f"{stage.get('tool_name')}{who}: {shortened(str(stage.get('reason', '')))}", "red")
+
+
+def _exceeded(stage: Mapping[str, Any]) -> Line:
+    then = "; the model is asked for a last answer" if stage.get("asks_last") else ""
+    return Line("budget", f"{stage.get('stop_reason')} is used up{then}", "yellow")
+
+
 def _succeeded(stage: Mapping[str, Any]) -> Line:
     return Line("result", shortened(str(stage.get("text", ""))), "green")
 
@@ -78,12 +103,20 @@ def _failed(stage: Mapping[str, Any]) -> Line:
     return Line("failed", f"{stage.get('tool_name')} ({stage.get('outcome')}): {text}", "red")
 
 
+_PURPOSES: Mapping[str, str] = MappingProxyType(
+    {
+        Purpose.PLAN: "asked for a plan",
+        Purpose.REFLECT: "asked to look back",
+        Purpose.SUMMARIZE: "asked to sum up",
+    }
+)
+
 _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], Line]] = MappingProxyType(
     {
         Action.SESSION_RESUMED: _fixed("resumed", "the session goes on where it was"),
         Action.RUN_QUEUED: _queued,
         Action.RUN_STARTED: _fixed("started", ""),
-        Action.GENERATION_REQUESTED: _fixed("model", "asked"),
+        Action.GENERATION_REQUESTED: _asked_model,
         Action.PLAN: _said("plan", "magenta"),
         Action.THOUGHT: _said("thought"),
         Action.REFLECTION: _said("reflection", "magenta"),
@@ -91,7 +124,12 @@ _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], Line]] = MappingProxyType(
         Action.TOOL_SUCCEEDED: _succeeded,
         Action.TOOL_FAILED: _failed,
         Action.TOOL_OUTCOME_UNKNOWN: _failed,
+        Action.APPROVAL_REQUESTED: _asked_person,
+        Action.RUN_WAITING: _fixed("waiting", "for a person"),
+        Action.TOOL_APPROVED: _approved,
+        Action.TOOL_DENIED: _denied,
         Action.OBSERVATION: _said("observation"),
+        Action.BUDGET_EXCEEDED: _exceeded,
         Action.DEADLINE_PASSED: _fixed("late", "a deadline has passed"),
         Action.RUN_ROLLED_BACK: _fixed("rolled back", "what the run did is taken out of the conversation"),
     }
