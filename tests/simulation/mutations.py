@@ -246,7 +246,8 @@ def _no_compared_offsets() -> Sequence[Replacement]:
 
     async def write(self: Any, batches: Any, refuse: Any) -> None:
         # Without the lock that the compare-and-set takes, a transaction that stands still judges by old heads.
-        heads = dict(self.heads)
+        sessions = {row["session_id"] for each in batches for one in each.entries if (row := one.row) and "cause_id" in row}
+        heads = {session_id: head for session_id, head in self.heads.items() if session_id in sessions}
         await asyncio.sleep(0.005)
         self.heads.update(heads)
         await original(self, batches, refuse)

@@ -71,6 +71,8 @@ class People:
                 at_s += random.choice([0.01, 0.3, 3.0, 9.0]) * random.random()
             if random.random() < _SESSION_COMMANDED:
                 self._plan_command(at_s * random.random(), session_id, random.choice(_SESSION_COMMANDS))
+            if random.random() < _ERASED:
+                self._plan_command(at_s * random.random() + random.choice([0.0, 5.0]), session_id, CommandKind.ERASE)
 
     def asked(self, logs: TaskLogs) -> None:
         """React to what a session asks."""
@@ -144,6 +146,7 @@ class People:
 
 
 _SESSION_COMMANDED = 0.3
+_ERASED = 0.12
 _RUN_COMMANDED = 0.2
 _REPEATED = 0.15
 _MISPLACED = 0.1

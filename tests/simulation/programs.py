@@ -22,6 +22,7 @@ from streams.journal_settings import JournalSettings
 from streams.journaled import StepMachine
 from streams.journaled_role import JournaledRole
 from streams.session.erasure import Erasure
+from streams.session.erasure import Erasure
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder
@@ -142,6 +143,7 @@ def session_role(process: Process, services: Services) -> SessionRole:
         names=topics.names,
         settings=settings,
     )
+    timer_loop.report_to(lambda error: services.world.gave_up(process, error))
     return SessionRole(
         step=step,
         timer_loop=timer_loop,

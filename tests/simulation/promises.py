@@ -112,12 +112,30 @@ class Promises:
         """Check everything that can be told from what is left."""
         for session_id in sessions:
             decisions = self._record.accepted(session_id)
+            if any(entry.action is Action.SESSION_ERASED for one in decisions for entry in one.entries):
+                self._judge_erased(session_id)
+                continue
             self._judge_log(session_id, decisions)
             contexts = list(_folded(session_id, decisions))
             self._judge_context(session_id, contexts[-1] if contexts else empty(session_id))
             self._judge_outputs(session_id, decisions, contexts)
             runs = [each for each in accepted if each.session_id == session_id]
             self._judge_runs(runs, [entry for one in decisions for entry in one.entries])
+
+    def _judge_erased(self, session_id: str) -> None:
+        left = [
+            identity[0].__name__
+            for identity, row in self._record.rows.items()
+            if session_id in (identity[1], getattr(row, "session_id", None))
+        ]
+        if session_id not in self._record.erased or self._record.logs.get(session_id) or left:
+            self.broken("GE", f"session {session_id} is erased, but the record still has {left or 'its log'}")
+        shard = self._redis.shard(partition_of(session_id, self._topics.partitions))
+        kept = shard.contexts.get(session_id)
+        if kept is not None and not from_bytes(kept.stored.context).erased:
+            self.broken("GE", f"session {session_id} is erased, but Redis still has its context")
+        if any(owner == session_id for owner, _ in shard.timers):
+            self.broken("GE", f"session {session_id} is erased, but has timers")
 
     def _judge_log(self, session_id: str, decisions: list[TaskLogs]) -> None:
         rows = self._record.logs[session_id]

@@ -21,7 +21,6 @@ class SimulatedRecord(FakeRecord):
         super().__init__(topics)
         self.claims: dict[str, str] = {}
         self.heads: dict[str, Head] = {}
-        self.erased: set[str] = set()
 
     def catch_up(self, topic: str, partition: int) -> None:
         """Read nothing: the sink does."""
@@ -63,6 +62,9 @@ class SimulatedRecord(FakeRecord):
         for session_id, head in verdict.heads.items():
             self.heads[session_id] = head
             self.fences[session_id] = head.fence
+        for session_id in verdict.erased:
+            self.heads.pop(session_id, None)
+            self._erase(session_id)
 
     def write_rows(self, spec: TopicSpec, entries: Sequence[Entry]) -> None:
         """Write one row per key, where the table's rule lets it win."""
@@ -77,13 +79,20 @@ class SimulatedRecord(FakeRecord):
             return str((entry.row or {})[table.key])
 
         chosen = winners(
-            [entry for entry in entries if entry.row], rule=table.rule, key=key, version=version
+            [entry for entry in entries if entry.row and not self._is_of_erased(entry)],
+            rule=table.rule,
+            key=key,
+            version=version,
         )
         for entry in chosen:
             record = _record(entry)
             identity = (type(record), key(entry))
             if self.wins(self.rows.get(identity), record, names):
                 self.rows[identity] = record
+
+    def _is_of_erased(self, entry: Entry) -> bool:
+        row = entry.row or {}
+        return bool(self.erased & {str(row.get("id")), str(row.get("session_id"))})
 
     def wins(self, found: Record | None, new: Record, names: tuple[str, str] | None) -> bool:
         """Return whether a row takes the place of the one that is there."""

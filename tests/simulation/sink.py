@@ -52,6 +52,9 @@ class Source:
     async def stop(self) -> None:
         """Nothing to close."""
 
+    def rest(self, stream: int, rest_s: float) -> None:
+        """Fetch as before: how long a call takes is the seed's choice."""
+
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         self._group.commit(self, offsets)
 
