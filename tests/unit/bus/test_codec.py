@@ -106,7 +106,7 @@ def data_of(schema: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({field["name"]: values_of(field) for field in schema["fields"]})
 
 
-NAMED = {"user_id", "agent_id", "model_name", "name", "tool_name", "type", "content_type"}
+NAMED = {"user_id", "agent_id", "approved_by", "model_name", "name", "tool_name", "type", "content_type"}
 
 
 def limited(datum: dict[str, Any], record: type[Record]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""What our writer writes is what fastavro writes, for every field type; what has no Avro form is refused."""
+
+import struct
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from fastavro import parse_schema, schemaless_writer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.avro_writer import writer_of
+from schemas.avro_schema import schema_of
+from schemas.records import Record
+from schemas.topics import ALL_TOPICS
+
+LONGS = st.integers(-(2**63), 2**63 - 1)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+INSTANTS = st.datetimes(timezones=st.just(UTC))
+
+
+class Attributes:
+    """Stands for a nested record: its values are its attributes."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+
+PLAIN: dict[str, st.SearchStrategy[Any]] = {
+    "string": TEXTS,
+    "long": LONGS,
+    "double": st.floats(allow_nan=False),
+    "boolean": st.booleans(),
+}
+
+
+def values_of(kind: Any) -> st.SearchStrategy[Any]:
+    match kind:
+        case ["null", other]:
+            found = st.none() | values_of(other)
+        case {"logicalType": "timestamp-micros"}:
+            found = INSTANTS
+        case {"type": "enum", "symbols": symbols}:
+            found = st.sampled_from(symbols)
+        case {"type": "array", "items": {"fields": fields}}:
+            found = st.lists(st.fixed_dictionaries(of_fields(fields)), max_size=3)
+        case {"type": plain}:
+            found = PLAIN[plain]
+        case plain:
+            found = PLAIN[plain]
+    return found
+
+
+def of_fields(fields: list[Any]) -> dict[str, st.SearchStrategy[Any]]:
+    return {field["name"]: values_of(field["type"]) for field in fields}
+
+
+def with_attributes(value: Any) -> Any:
+    return [Attributes(**each) for each in value] if isinstance(value, list) else value
+
+
+def by_fastavro(schema: Any, datum: dict[str, Any]) -> bytes:
+    buffer = BytesIO()
+    schemaless_writer(buffer, parse_schema(schema), datum)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("record", [spec.record for spec in ALL_TOPICS if spec.record is not None])
+@given(data=st.data())
+def test_it_writes_what_fastavro_writes(record: type[Record], data: st.DataObject) -> None:
+    schema = schema_of(record)
+    datum = data.draw(st.fixed_dictionaries(of_fields(schema["fields"])))
+    ours = writer_of(schema)({name: with_attributes(value) for name, value in datum.items()})
+    assert ours == by_fastavro(schema, datum)
+
+
+def one(kind: object, value: object) -> bytes:
+    return writer_of({"fields": [{"name": "it", "type": kind}]})({"it": value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("long", 2**63),
+        ("long", -(2**63) - 1),
+        ("long", "one"),
+        ("string", 1),
+        ("string", None),
+        ("string", "\ud800"),
+        ("double", "much"),
+        ({"type": "enum", "symbols": ["a"]}, "b"),
+        ({"type": "long", "logicalType": "timestamp-micros"}, datetime(2026, 1, 1)),  # noqa: DTZ001 - naive
+    ],
+)
+def test_what_has_no_avro_form_is_refused(kind: object, value: object) -> None:
+    with pytest.raises((TypeError, ValueError, OverflowError, KeyError, AttributeError, struct.error)):
+        one(kind, value)
+
+
+@pytest.mark.parametrize("kind", ["bytes", ["null", "string", "long"], {"type": "map", "values": "string"}])
+def test_a_type_that_our_schemas_do_not_have_is_refused_when_the_writer_is_made(kind: object) -> None:
+    with pytest.raises((TypeError, KeyError)):
+        one(kind, None)
+
+
+def test_an_instant_before_1970_is_negative() -> None:
+    kind = {"type": "long", "logicalType": "timestamp-micros"}
+    assert one(kind, datetime(1970, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)) == b"\x01"
