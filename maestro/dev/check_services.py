@@ -1,4 +1,4 @@
-"""Checks of the services behind the URLs: Kafka and its topics, PostgreSQL, Redis, sql_query's database."""
+"""Checks of the services behind the URLs: Kafka and its topics, PostgreSQL, Redis, and what they hold."""
 
 import asyncio
 import re
@@ -7,6 +7,7 @@ from typing import Final
 
 from bus.settings import KafkaSettings
 from maestro.clients import KafkaAccess, database
+from maestro.dev.check_record import check_orphans, check_registry
 from maestro.dev.finding import Finding, noted, ok, wrong
 from maestro.settings import load, masked
 from schemas.errors import FatalError, MaestroError
@@ -33,6 +34,8 @@ async def check_services() -> AsyncIterator[Finding]:
         "postgres": _postgres,
         "redis": _redis,
         "sql_query": _sql,
+        "registry": check_registry,
+        "record": check_orphans,
     }
     for finding in await asyncio.gather(*(_within_limit(name, check) for name, check in checks.items())):
         yield finding

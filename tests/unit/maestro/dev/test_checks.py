@@ -6,6 +6,7 @@ import pytest
 
 from maestro.dev import check_machine
 from maestro.dev.check_machine import GIB, data_folder, disk, nearest, packages, python, system
+from maestro.dev.check_record import orphans
 from maestro.dev.check_running import check_model, check_settings, unwell
 from maestro.dev.check_services import redis_version
 from maestro.dev.finding import Verdict, is_well, noted, ok, wrong
@@ -102,3 +103,11 @@ def test_only_unwell_parts_are_listed() -> None:
     assert unwell([ok("kafka", "ready"), bad]) == (bad,)
     (fine,) = unwell([ok("kafka", "ready"), ok("redis", "ready")])
     assert fine.verdict is Verdict.OK
+
+
+def test_rows_without_a_parent_are_a_note_that_says_when_to_worry() -> None:
+    found = orphans({"run without session": 2})
+    assert found.verdict is Verdict.NOTE
+    assert "2 run without session" in found.found
+    assert "maestro lag" in found.mend
+    assert orphans({}).verdict is Verdict.OK
