@@ -10,6 +10,7 @@ from schemas.errors import ErrorCode, MaestroError
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
 from schemas.topics import MAX_VALUE_BYTES
+from streams.built import built
 from streams.well_formed import well_formed
 
 MAX_ANSWER_BYTES: Final = 400_000
@@ -86,7 +87,7 @@ def with_prompt(request: GenerationRequest, generation: Generation) -> Generatio
     if answer_bytes + prompt_bytes > MAX_VALUE_BYTES - _ROOM_BYTES:
         note = f"the prompt of {prompt_bytes} bytes is left out: with the answer it does not fit a message"
         prompt = orjson.dumps([{"role": "system", "content": note}]).decode()
-    return generation.model_copy(update={"prompt": prompt})
+    return built(Generation, **{**generation.__dict__, "prompt": prompt})
 
 
 def _common(request: GenerationRequest) -> dict[str, Any]:
