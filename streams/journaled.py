@@ -7,7 +7,7 @@ over when its lease ends, or publishes what the journal or the record has.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import monotonic
 from typing import Any, Final, Generic
@@ -33,9 +33,9 @@ from telemetry.points import point
 
 log = logger(__name__)
 
+_TOKENS_REMEMBERED: Final = 10_000
 _BUSY_PAUSE_S: Final = 0.25
 """Longest wait before asking again for a step that another attempt holds: its result may come any moment."""
-_STORE_PAUSE_S: Final = 0.5
 _RELEASE_WITHIN_S: Final = 2.0
 _RENEWALS_PER_LEASE: Final = 3
 
@@ -44,6 +44,30 @@ class _End(Enum):
     AGAIN = auto()
     """Another attempt has the step now: claim again and see."""
     FINISHED = auto()
+
+
+class OnceTokens:
+    """Tokens of `once` claims that were sent and not used yet, by step id: this process may still use them.
+
+    Kept over attempts: an INSERT that was committed although its connection broke is found as our own.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, str] = {}
+
+    def of(self, step_id: str) -> str:
+        """Return the token to claim the step with."""
+        token = self._tokens.get(step_id)
+        if token is None:
+            if len(self._tokens) >= _TOKENS_REMEMBERED:
+                # Of steps that went elsewhere; forgetting one can only make an outcome unknown.
+                del self._tokens[next(iter(self._tokens))]
+            token = self._tokens[step_id] = random_id()
+        return token
+
+    def take(self, step_id: str) -> bool:
+        """Return whether the step may be started now: once for each token, whoever else waits to use it."""
+        return self._tokens.pop(step_id, None) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +81,7 @@ class StepMachine:
     publisher: Publish
     settings: JournalSettings
     now_ms: Callable[[], int]
+    undecided: OnceTokens = field(default_factory=OnceTokens)
 
     async def run(self, job: Job[R]) -> None:
         """See to it that the job's one result is recorded and published; return only then.
@@ -76,8 +101,6 @@ class _Attempts(Generic[R]):
         self._job = job
         self._settings = machine.settings
         self._lease_ms = int(machine.settings.lease_s * 1000)
-        # Kept over attempts: an INSERT that was committed although its connection broke is found as our own.
-        self._once_token: str | None = None
 
     async def run(self) -> None:
         job = self._job
@@ -123,7 +146,8 @@ class _Attempts(Generic[R]):
             if result is None:
                 if not await self._still_held(token, asked_at):
                     return _End.AGAIN
-                self._once_token = None
+                if job.is_once and not self._machine.undecided.take(job.step_id):
+                    return _End.AGAIN
                 result = await job.work(token)
         await point(f"{job.role}.called")
         return await self._complete(token, result)
@@ -143,10 +167,7 @@ class _Attempts(Generic[R]):
         if job.is_once:
             if await self._is_erased(token):
                 return _End.FINISHED
-            held = await self._claim_once(token)
-            if held is None:
-                return _End.AGAIN
-            return None if held else job.outcome_unknown()
+            return None if await self._claim_once() else job.outcome_unknown()
         if has_earlier and isinstance(job, Reconcilable):
             return await job.reconcile(token)
         return None
@@ -157,17 +178,13 @@ class _Attempts(Generic[R]):
         await self._release(token)
         return True
 
-    async def _claim_once(self, token: str) -> bool | None:
-        """Return whether the only start is ours; None: the record is away, claim the step again."""
-        if self._once_token is None:
-            self._once_token = random_id()
-        try:
-            return await self._machine.once_claims.claim(self._job.step_id, self._once_token)
-        except TransientError as error:
-            log.warning("once claim undecided", step_id=self._job.step_id, error=error.message)
-            await self._release(token)
-            await asyncio.sleep(_STORE_PAUSE_S)
-            return None
+    async def _claim_once(self) -> bool:
+        """Return whether the only start of the step is ours."""
+        undecided, step_id = self._machine.undecided, self._job.step_id
+        held = await self._machine.once_claims.claim(step_id, undecided.of(step_id))
+        if not held:
+            _ = undecided.take(step_id)
+        return held
 
     async def _complete(self, token: str, result: R) -> _End:
         job = self._job

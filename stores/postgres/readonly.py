@@ -22,6 +22,22 @@ SELECT rolsuper AS is_superuser,
 FROM pg_roles WHERE rolname = current_user
 """
 
+MAX_ROW_BYTES: Final = 1_000_000
+"""Largest row that leaves the server: one value may have a gigabyte, and a client would take all of it."""
+_FETCHED_BYTES: Final = 4_000_000
+"""Bytes of rows, about, after which no more are fetched."""
+_ROWS_AT_ONCE: Final = 20
+_TOO_LARGE: Final = "a row is too large"
+# A cast that fails is the one way to raise an error in an expression. What it says depends on the row, or the
+# planner would try it beforehand.
+_GUARDED: Final = """
+SELECT maestro_row.* FROM (
+{sql}
+) AS maestro_row
+WHERE CASE WHEN pg_column_size(maestro_row.*) > {limit}
+  THEN ('{too_large}: ' || pg_column_size(maestro_row.*))::integer ELSE 1 END = 1
+"""
+
 
 class QueryError(MaestroError):
     """The statement gave no rows: refused, or too slow. The message is for the model that wrote it."""
@@ -54,7 +70,7 @@ class ReadOnlyPostgres:
         self._is_checked = False
 
     async def query(self, sql: str, *, row_limit: int, time_limit_s: float) -> Table:
-        """Return the first `row_limit` rows of one statement.
+        """Return the first `row_limit` rows of one statement that gives rows, fewer where they are large.
 
         After `time_limit_s` seconds the client cancels it; the server's own limit stands behind that.
 
@@ -74,6 +90,9 @@ class ReadOnlyPostgres:
             except asyncpg.PostgresConnectionError as error:
                 raise TransientError(_sentence(error)) from error
             except asyncpg.PostgresError as error:
+                if _TOO_LARGE in str(error):
+                    message = f"{_TOO_LARGE}: more than {MAX_ROW_BYTES} bytes; select less of it, or a part"
+                    raise QueryError(message) from error
                 raise QueryError(_sentence(error)) from error
             except asyncpg.InterfaceError as error:
                 message = f"the query cannot be run: {error}"
@@ -124,15 +143,23 @@ async def _read(
     await connection.execute("BEGIN READ ONLY")
     try:
         # Preparing accepts one statement only, whatever the text holds.
-        statement = await connection.prepare(sql, timeout=time_limit_s)
+        guarded = _GUARDED.format(sql=sql, limit=MAX_ROW_BYTES, too_large=_TOO_LARGE)
+        statement = await connection.prepare(guarded, timeout=time_limit_s)
         columns = tuple(
             Column(attribute.name, attribute.type.name) for attribute in statement.get_attributes()
         )
         cursor = await statement.cursor()
-        rows = await cursor.fetch(row_limit + 1)
-        return Table(
-            columns, tuple(tuple(row.values()) for row in rows[:row_limit]), truncated=len(rows) > row_limit
-        )
+        rows: list[asyncpg.Record] = []
+        size = 0
+        while len(rows) <= row_limit and size < _FETCHED_BYTES:
+            found = await cursor.fetch(min(_ROWS_AT_ONCE, row_limit + 1 - len(rows)))
+            if not found:
+                return Table(columns, tuple(tuple(row.values()) for row in rows), truncated=False)
+            rows += found
+            size += sum(
+                len(value) for row in found for value in row.values() if isinstance(value, str | bytes)
+            )
+        return Table(columns, tuple(tuple(row.values()) for row in rows[:row_limit]), truncated=True)
     finally:
         if not connection.is_closed() and connection.is_in_transaction():
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):

@@ -137,6 +137,45 @@ async def test_large_rows_are_left_out_and_it_is_said(tool: Tool) -> None:
     assert 0 < answer["row_count"] < 40
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT string_agg(md5(n::text), '') FROM generate_series(1, 100000) AS n",
+        "SELECT array_agg(n) FROM generate_series(1, 1000000) AS n",
+        "SELECT 1 AS a, 2 AS a, jsonb_agg(n) FROM generate_series(1, 500000) AS n",
+    ],
+)
+async def test_a_value_that_would_fill_the_memory_stays_at_the_server(tool: Tool, query: str) -> None:
+    with pytest.raises(ToolError, match="a row is too large"):
+        await ask(tool, query)
+
+
+async def test_many_large_rows_are_fetched_up_to_a_size(shop_url: str) -> None:
+    wide = "SELECT (SELECT string_agg(md5(k::text), '') FROM generate_series(1, 20000) AS k), n FROM"
+    table = await ReadOnlyPostgres(shop_url).query(
+        f"{wide} generate_series(1, 200) AS n", row_limit=200, time_limit_s=10
+    )
+    assert table.truncated
+    assert len(table.rows) == 20
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("VALUES (1, 'a'), (2, 'b')", [[1, "a"], [2, "b"]]),
+        ("WITH x AS (SELECT 3 AS n) SELECT n FROM x UNION ALL SELECT 1", [[3], [1]]),
+        ("SELECT n FROM generate_series(1, 30) AS n ORDER BY n DESC LIMIT 3", [[30], [29], [28]]),
+        ("SELECT 1 AS a, 2 AS a", [[1, 2]]),
+        ("(SELECT 1) -- and a comment", [[1]]),
+        ("SELECT NULL, 'x'", [[None, "x"]]),
+    ],
+)
+async def test_every_form_of_a_reading_statement_is_run(
+    tool: Tool, query: str, rows: list[list[Any]]
+) -> None:
+    assert (await ask(tool, query))["rows"] == rows
+
+
 async def test_a_slow_query_is_cancelled_at_the_server(shop_url: str, stack: EmbeddedStack) -> None:
     started = time.monotonic()
     with pytest.raises(QueryError, match=r"longer than 0\.5 s") as caught:

@@ -19,7 +19,7 @@ from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDon
 from streams.execute.registry import Registry
 from streams.execute.tool import Tool, ToolContext, tool
 from streams.journal_settings import JournalSettings
-from streams.journaled import StepMachine
+from streams.journaled import OnceTokens, StepMachine
 from streams.journaled_ports import StepJournal
 from telemetry.tracing import Trace, derived
 from tests.fakes.redis_stores import FakeJournal, FakeRedis
@@ -140,8 +140,14 @@ class World:
 
         return count
 
-    async def run(self, process: Process | None = None, *, lease_s: float = LEASE_S) -> None:
-        """Deliver the call to a process."""
+    async def run(
+        self,
+        process: Process | None = None,
+        *,
+        lease_s: float = LEASE_S,
+        undecided: OnceTokens | None = None,
+    ) -> None:
+        """Deliver the call to a process; `undecided` is its memory, when it had one."""
         ports = Ports(self, process or Process())
         machine = StepMachine(
             journal=ports,
@@ -151,6 +157,7 @@ class World:
             publisher=ports,
             settings=JournalSettings(lease_s=lease_s),
             now_ms=lambda: self.now_ms,
+            undecided=undecided or OnceTokens(),
         )
         await machine.run(self.job(ports))
 
@@ -193,6 +200,7 @@ class Ports:
         self.process.pass_by(f"barrier of {topic.name}/{partition}")
 
     async def is_erased(self, session_id: str) -> bool:
+        self.process.pass_by("erased?")
         return session_id in self.world.erased
 
     async def tool_result(self, tool_call_id: str) -> ToolResult | None:

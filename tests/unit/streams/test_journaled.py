@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from schemas.errors import TransientError
 from schemas.lists import EffectClass, ToolOutcome
+from streams.journaled import OnceTokens
 from tests.unit.streams.paid_world import LEASE_S, SESSION, START_MS, Killed, Process, World, away
 
 DEATHS: list[Callable[[], BaseException]] = [Killed, asyncio.CancelledError, away]
@@ -160,15 +162,31 @@ async def test_a_once_tool_that_another_attempt_claimed_is_not_started() -> None
     assert [each.outcome for each in world.published] == [ToolOutcome.OUTCOME_UNKNOWN]
 
 
-async def test_a_once_claim_whose_answer_was_lost_is_found_again() -> None:
-    process = Process()
-    await World(effect=EffectClass.ONCE).run(process)
-    at = process.places.index("after once") + 1
-    world = World(effect=EffectClass.ONCE)
+@pytest.mark.parametrize("born_ms", [OLD, YOUNG])
+@pytest.mark.parametrize("at", range(1, places(EffectClass.ONCE, YOUNG) + 1))
+@pytest.mark.parametrize("how", [away, asyncio.CancelledError])
+async def test_a_once_tool_that_was_never_started_is_not_called_unknown(
+    born_ms: int, at: int, how: Callable[[], BaseException]
+) -> None:
+    world, memory, process = World(effect=EffectClass.ONCE, born_ms=born_ms), OnceTokens(), Process(at, how)
+    with suppress(TransientError, asyncio.CancelledError):
+        await world.run(process, undecided=memory)
+    world.now_ms += int(LEASE_S * 1000) + 1
     async with asyncio.timeout(5):
-        await world.run(Process(at, away))
-    assert world.calls == 1
-    assert [each.outcome for each in world.published] == [ToolOutcome.SUCCEEDED]
+        await world.run(undecided=memory)
+    one_result(world)
+    assert world.calls <= 1
+    if "before the effect" not in process.places:
+        assert {each.outcome for each in world.published} == {ToolOutcome.SUCCEEDED}
+
+
+async def test_a_token_starts_once_however_many_attempts_of_a_process_hold_it() -> None:
+    tokens = OnceTokens()
+    token = tokens.of("step")
+    assert tokens.of("step") == token
+    assert tokens.take("step")
+    assert not tokens.take("step")
+    assert tokens.of("step") != token
 
 
 async def test_a_cancelled_attempt_lets_go_at_once() -> None:
