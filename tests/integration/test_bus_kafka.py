@@ -247,6 +247,36 @@ async def test_a_consumer_goes_on_where_it_is_told(bus: Bus) -> None:
         await consumer.stop()
 
 
+async def test_a_resting_stream_returns_what_has_gathered_and_the_first_message_at_once(bus: Bus) -> None:
+    streams = [
+        Stream(topics=(bus.names.full(RUNS),), rest_s=1.0),
+        Stream(topics=(bus.names.full(TASK_LOGS),)),
+    ]
+
+    async def on_assigned(places: frozenset[Place]) -> dict[Place, int]:
+        assert len(places) == 2 * PARTITIONS
+        return {}
+
+    consumer = Consumer(bus.kafka, streams=streams, group=bus.names.group("rest"), on_assigned=on_assigned)
+    await consumer.start()
+    try:
+        _ = await bus.publisher.publish(examples.TASK_LOGS, trace=TRACE)
+        async with asyncio.timeout(DEADLINE_S):
+            while not (logs := await consumer.get_batch(1, max_records=100, timeout_s=0.2)):
+                pass
+            _ = await bus.publisher.publish(examples.RUN, trace=TRACE, partition=0)
+            first = await consumer.get_batch(0, max_records=100, timeout_s=10)
+            for partition in range(PARTITIONS):
+                _ = await bus.publisher.publish(examples.RUN, trace=TRACE, partition=partition)
+            gathered = await consumer.get_batch(0, max_records=100, timeout_s=10)
+        assert [place[0] for place in logs] == [bus.names.full(TASK_LOGS)]
+        assert [len(messages) for messages in first.values()] == [1]
+        assert sorted(place[1] for place in gathered) == list(range(PARTITIONS))
+        assert await consumer.get_batch(1, max_records=100, timeout_s=0.2) == {}
+    finally:
+        await consumer.stop()
+
+
 async def test_what_the_store_raises_reaches_the_caller_and_nothing_is_read_meanwhile(bus: Bus) -> None:
     _ = await bus.publisher.publish(examples.RUN, trace=TRACE, partition=0)
     failures = [TransientError("the store is away"), TransientError("still away")]
