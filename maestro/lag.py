@@ -37,7 +37,7 @@ class PartitionLag:
     committed: int | None
     """What the group told Kafka; None when it never did."""
     stored: int | None
-    """What a sink keeps in the record: this is where it goes on. None for workers."""
+    """What a sink keeps in the record: this is where it goes on. None for groups that keep none there."""
     end: int
     lag: int
     """Messages not processed yet, at most: a compacted topic has holes."""

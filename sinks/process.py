@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from bus.follower import Stream
-from bus.message import Place
+from bus.message import Message, Place
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.decoding import decoded
 from sinks.health import Health, Verdict
 from sinks.lane import Lane
-from sinks.ports import DeadLetterBox, Decoder, Source, Store
+from sinks.ports import DeadLetterBox, Decoder, Entry, Source, Store
 from sinks.refusals import Refusals
 from sinks.rejects import Rejects
 from sinks.settings import SinkSettings
@@ -193,7 +193,7 @@ class SinkProcess:
                     stream, max_records=_FETCH_RECORDS, timeout_s=_FETCH_WAIT_S
                 )
                 generation = self._reader.generation
-                lane.put(await decoded(self._decoder, lane.topics, batch), generation)
+                lane.put(await self._decoded(stream, lane, batch), generation)
                 if batch and TASK_LOGS in lane.topics.values():
                     is_awaited = lane.awaited_ago_s < _FENCES_COME_S
                     self._reader.rest(stream, _FENCE_REST_S if is_awaited else _LOG_REST_S)
@@ -202,6 +202,18 @@ class SinkProcess:
                 if not self._is_source_away:
                     _log.warning("cannot read now, trying again", error=error.message)
                 self._is_source_away = True
+                await asyncio.sleep(self._settings.retry_first_s)
+
+    async def _decoded(
+        self, stream: int, lane: Lane, batch: Mapping[Place, Sequence[Message]]
+    ) -> dict[Place, list[Entry]]:
+        """Decode what was fetched; wait while the registry is asked for a schema: nothing is skipped."""
+        while True:
+            try:
+                return await decoded(self._decoder, lane.topics, batch)
+            except TransientError as error:
+                _log.info("cannot decode yet, trying again", error=error.message)
+                self.health.beat(stream, self._readiness())
                 await asyncio.sleep(self._settings.retry_first_s)
 
     async def _commit(self) -> None:
