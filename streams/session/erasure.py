@@ -27,7 +27,7 @@ class Erasure:
 
         """
         known = await self._steps.of_session(before.session_id)
-        await self._values.forget(partition, sorted(known | set(_steps_of(before))))
+        await self._values.forget(partition, sorted({*known, *_steps_of(before)}))
 
     async def forget_feed(self, partition: int, session_id: str) -> None:
         """Delete the feed. Raises TransientError."""

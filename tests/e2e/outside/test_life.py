@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
 import pytest
@@ -87,7 +87,7 @@ def has_logged(outside: Outside, session_id: str, *actions: str) -> Callable[[],
     return answer
 
 
-async def actions_of(outside: Outside, session_id: str) -> Collection[str]:
+async def actions_of(outside: Outside, session_id: str) -> set[str]:
     rows = await outside.fleet.database.fetch(
         "select action from task_logs where session_id = $1", session_id
     )

@@ -17,8 +17,8 @@ from tests.unit.streams.session.test_core_stories import actions, only
 GRACE_S = 60
 
 
-def answered(rules: Rules = TIGHT, **configuration: object) -> Simulated:
-    session = Simulated(rules=rules, agents={"analyst": agent(planning="none", **configuration)})
+def answered(rules: Rules = TIGHT, *, ttl_seconds: int | None = None) -> Simulated:
+    session = Simulated(rules=rules, agents={"analyst": agent(planning="none", ttl_seconds=ttl_seconds)})
     session.say("How many?")
     session.answer(session.requests()[-1], "Three.")
     return session
@@ -97,7 +97,7 @@ def test_a_message_that_comes_before_its_overdue_expiry_was_decided_says_that_it
 @pytest.mark.parametrize("wished", [None, 60, 5_000])
 def test_an_agent_may_set_the_time_to_live_up_to_the_maximum(wished: int | None) -> None:
     rules = Rules(default_agent_id="analyst", ttl_s=600, max_ttl_s=1_000)
-    session = answered(rules, **({} if wished is None else {"ttl_seconds": wished}))
+    session = answered(rules, ttl_seconds=wished)
     assert session.context.ttl_s == min(wished or 600, 1_000)
     session.command(CommandKind.CONFIGURE, payload='{"ttl_seconds":2000}')
     assert session.context.ttl_s == 1_000

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.errors import TransientError
 from streams.runtime.record import Record as Message
+from streams.session.settings import SessionSettings
 from tests.unit.streams.session_shell.process import Process, fail, flush, freeze, kill
 from tests.unit.streams.session_shell.world import Fault, World
 
@@ -24,9 +25,9 @@ FAULTS: tuple[Fault, ...] = (kill, flush, freeze, fail, lag_and_flush)
 class History:
     """One random history of a few conversations."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, settings: SessionSettings | None = None) -> None:
         self.random = Random(seed)  # noqa: S311 - it only has to be the same for the same seed
-        self.world = World(scheduler=self.random)
+        self.world = World(scheduler=self.random, settings=settings)
         self.processes = [self.world.process(), self.world.process()]
         self.delivered: list[Message] = []
         self.budget = self.random.randrange(1, 8)
@@ -40,6 +41,7 @@ class History:
         world = self.world
         while self.unsaid or world.inputs():
             self._people_talk()
+            await self.happen()
             await self._one_delivery()
             if world.zombies and self.random.random() < 0.3:
                 await world.wake_zombies()
@@ -50,6 +52,9 @@ class History:
         world.record.batch = 1 << 30
         await world.settle()
         return world
+
+    async def happen(self) -> None:
+        """Do what else happens between two deliveries."""
 
     def _people_talk(self) -> None:
         if self.unsaid and self.random.random() < 0.5:
