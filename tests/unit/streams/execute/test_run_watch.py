@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from schemas.errors import ErrorCode, TransientError
-from schemas.examples import BORN, TOOL_CALL
+from schemas.examples import BORN, TASK_LOGS, TOOL_CALL
 from schemas.lists import Action, ToolOutcome
 from stores.redis.contexts import FeedEntry
 from stores.redis.feed import FeedItem
@@ -16,6 +16,7 @@ from streams.execute.job import ExecuteJob, Executing
 from streams.execute.registry import Registry
 from streams.execute.tool import Tool, ToolContext, tool
 from streams.run_watch import RunWatch
+from streams.session.feed import stages
 from telemetry.tracing import derived
 from tests.fakes.redis_stores import FakeFeed, FakeRedis
 from tests.unit.streams.execute.test_job import FakeRecorded
@@ -158,3 +159,17 @@ async def test_a_watch_leaves_nothing_behind_and_a_time_limit_stays_one() -> Non
     ended = await invoker.invoke(wait, Arguments(), context, 0.05, watch=world.watch())
     assert ended.outcome is ToolOutcome.TIMED_OUT
     assert len(asyncio.all_tasks()) == before
+
+
+@pytest.mark.parametrize("action", [Action.RUN_CANCELLED, Action.RUN_FAILED, Action.RUN_ROLLED_BACK])
+async def test_what_a_session_writes_when_a_run_ends_is_understood(action: Action) -> None:
+    ended = {"cause": "x", "stop_reason": "cancelled", "error_code": "cancelled", "error_message": "stop"}
+    entry = TASK_LOGS.entries[0].model_copy(
+        update={"action": action, "run_id": TOOL_CALL.run_id, "payload": orjson.dumps(ended).decode()}
+    )
+    world = World()
+    (stage,) = stages(TASK_LOGS.model_copy(update={"entries": (entry,)}))
+    await world.feed.append(
+        0, TOOL_CALL.session_id, [FeedEntry(stage.kind, stage.data)], keep_s=60, max_len=100
+    )
+    assert await world.watch().look()
