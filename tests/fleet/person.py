@@ -9,10 +9,6 @@ from schemas.records import SessionCommand
 from tests.fleet.fleet import Fleet
 
 PAUSE_S = 0.5
-_ANSWERS = {
-    Action.APPROVAL_REQUESTED.value: CommandKind.APPROVE,
-    Action.TOOL_OUTCOME_UNKNOWN.value: CommandKind.DENY,
-}
 
 
 class Person:
@@ -21,7 +17,7 @@ class Person:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._looking: asyncio.Task[None] | None = None
-        self._answered: set[tuple[str, str]] = set()
+        self._answered: set[tuple[str, bool]] = set()
         self.approved: set[str] = set()
         self.denied: set[str] = set()
 
@@ -42,20 +38,22 @@ class Person:
     async def _look(self) -> None:
         while True:
             rows = await self._fleet.database.fetch(
-                "select session_id::text as session, user_id, action, tool_call_id from task_logs"
-                " where action = any($1::text[])",
-                list(_ANSWERS),
+                "select session_id::text as session, user_id, tool_call_id as call,"
+                " coalesce((payload->>'is_unknown')::boolean, false) as is_unknown"
+                " from task_logs where action = $1",
+                Action.APPROVAL_REQUESTED.value,
             )
             for row in rows:
-                asked = (row["tool_call_id"], row["action"])
+                asked = (row["call"], row["is_unknown"])
                 if asked not in self._answered:
                     self._answered.add(asked)
                     await self._answer(row["session"], row["user_id"], *asked)
             await asyncio.sleep(PAUSE_S)
 
-    async def _answer(self, session_id: str, user_id: str, call_id: str, action: str) -> None:
-        kind = _ANSWERS[action]
-        (self.approved if kind is CommandKind.APPROVE else self.denied).add(call_id)
+    async def _answer(self, session_id: str, user_id: str, call_id: str, is_unknown: bool) -> None:
+        # What may have happened already is not done again.
+        kind = CommandKind.DENY if is_unknown else CommandKind.APPROVE
+        (self.denied if is_unknown else self.approved).add(call_id)
         await self._fleet.publish(
             SessionCommand(
                 id=ids.new_id(),
