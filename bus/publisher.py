@@ -101,11 +101,19 @@ class Publisher:
         if producer is not None:
             await _stopped(producer)
 
-    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
+    async def publish(
+        self,
+        record: Record,
+        *,
+        trace: Trace,
+        partition: int | None = None,
+        more_headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> Delivery:
         """Publish `record` on its topic and return when all replicas have it.
 
-        The partition is murmur2 of the key unless it is given. A size that the broker would refuse is refused
-        here, because a refused batch would break the producer's sequence for good.
+        The partition is murmur2 of the key unless it is given. `more_headers` follow our own. A size that the
+        broker would refuse is refused here, because a refused batch would break the producer's sequence for
+        good.
 
         Raises:
             PoisonError: the record is too large (too_large) or has no Avro form (invalid); nothing was sent.
@@ -116,7 +124,7 @@ class Publisher:
         topic, key, value, headers = self._message(record, trace)
         if partition is None:
             partition = _partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
-        return await self._delivered(topic, partition, key, value, headers)
+        return await self._delivered(topic, partition, key, value, [*headers, *more_headers])
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
         """Publish `records` at the same time, in no order, and return when all replicas have all of them.

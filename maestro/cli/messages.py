@@ -11,6 +11,7 @@ from bus.message import Message
 from bus.names import TopicNames
 from schemas.errors import MaestroError, NotFoundError
 from schemas.topics import BY_NAME, DEAD_LETTERS, TopicSpec
+from streams.session.forward import FORWARDED_FROM
 
 
 def topic_named(name: str, names: TopicNames) -> TopicSpec:
@@ -69,6 +70,7 @@ def dead_letter(message: Message) -> dict[str, Any]:
         "topic": headers.get(f"{PREFIX}topic"),
         "partition": _number(headers.get(f"{PREFIX}partition")),
         "offset": _number(headers.get(f"{PREFIX}offset")),
+        "first_at": headers.get(FORWARDED_FROM),
         "key": _text(message.key),
     }
 

@@ -81,8 +81,15 @@ class Delivery(Protocol):
 class Publisher(Protocol):
     """The topics, for writing."""
 
-    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
-        """Publish and return when the broker has acknowledged it."""
+    async def publish(
+        self,
+        record: Record,
+        *,
+        trace: Trace,
+        partition: int | None = None,
+        more_headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> Delivery:
+        """Publish and return when the broker has acknowledged it. `more_headers` follow our own."""
         ...
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:

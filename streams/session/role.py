@@ -85,7 +85,7 @@ class SessionRole:
         """
         read = self._read(record)
         if is_misplaced(record, read.event.session_id, partitions=self._partitions):
-            await forward(self._publisher, read.event, trace=read.trace, partitions=self._partitions)
+            await forward(self._publisher, record, read.event, trace=read.trace, partitions=self._partitions)
             return
         with self._in_flight.step(record.partition):
             await self._step.run(read.event)

@@ -74,14 +74,25 @@ class FakeTopics:
             yield from self.read(self.names.full(spec), partition)
 
 
+def _values(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes]]:
+    return [(name, content or b"") for name, content in headers]
+
+
 class FakePublisher:
     """Publishes to topics in memory."""
 
     def __init__(self, topics: FakeTopics) -> None:
         self._topics = topics
 
-    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
-        headers = (("traceparent", trace.traceparent.encode()),)
+    async def publish(
+        self,
+        record: Record,
+        *,
+        trace: Trace,
+        partition: int | None = None,
+        more_headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> Delivery:
+        headers = (("traceparent", trace.traceparent.encode()), *_values(more_headers))
         return self._topics.append(record, partition=partition, headers=headers)
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:

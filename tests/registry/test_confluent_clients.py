@@ -15,12 +15,14 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from bus.message import Message
 from bus.reader import Start, TopicReader
+from bus.registry import Registry
+from bus.settings import SchemaSettings
 from schemas import examples, ids
 from schemas.agent_file import AgentFile, Approval, Planning
 from schemas.avro_schema import schema_id, schema_of
 from schemas.lists import CommandKind, RunStatus
-from schemas.records import Document, SessionCommand, UserMessage
-from schemas.topics import ALL_TOPICS, BY_RECORD, TIMERS, USER_MESSAGES
+from schemas.records import Document, Record, SessionCommand, UserMessage
+from schemas.topics import ALL_TOPICS, BY_RECORD, DOCUMENTS, TIMERS, USER_MESSAGES
 from tests.fleet.fleet import Fleet
 from tests.fleet.outsider import Outsider
 from tests.fleet.runs import Runs, reading_runs
@@ -142,17 +144,37 @@ async def test_a_newer_producer_needs_no_restart_of_the_workers(
     fleet: Fleet, confluent: SchemaRegistryClient
 ) -> None:
     await fleet.apply(ASSISTANT)
-    newer = copy.deepcopy(schema_of(UserMessage))
-    newer["fields"].append({"name": "mood", "type": ["null", "string"], "default": None})
-    # It registers the schema while the workers are running.
-    serializer = AvroSerializer(confluent, json.dumps(newer))
-    topic = fleet.names.full(BY_RECORD[UserMessage])
     message = a_message()
     async with reading_runs(fleet) as runs:
-        value = await asyncio.to_thread(
-            serializer,
-            message.model_dump() | {"mood": "sunny"},
-            SerializationContext(topic, MessageField.VALUE),
-        )
-        assert value is not None
+        value = await newer_value(fleet, confluent, message)
         await answered(fleet, runs, value, message)
+
+
+async def test_a_newer_producer_needs_no_restart_of_the_sink(
+    fleet: Fleet, confluent: SchemaRegistryClient
+) -> None:
+    document = examples.DOCUMENT.model_copy(update={"id": ids.new_id(), "session_id": None})
+    value = await newer_value(fleet, confluent, document)
+    _ = await Outsider(fleet).send(DOCUMENTS, value, key=document.user_id.encode())
+    async with asyncio.timeout(LIMIT_S):
+        while not await fleet.database.fetch("select from documents where id = $1", document.id):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def newer_value(fleet: Fleet, confluent: SchemaRegistryClient, record: Record) -> bytes:
+    """Write `record` with a schema that is registered only now, while all processes are running."""
+    newer = copy.deepcopy(schema_of(type(record)))
+    newer["fields"].append({"name": "mood", "type": ["null", "string"], "default": None})
+    topic = fleet.names.full(BY_RECORD[type(record)])
+    async with Registry(
+        SchemaSettings.model_validate({"url": fleet.env["SCHEMA_REGISTRY_URL"]}), fleet.names
+    ) as registry:
+        _ = await registry.register(BY_RECORD[type(record)], newer)
+    serializer = AvroSerializer(confluent, json.dumps(newer), conf={"auto.register.schemas": False})
+    value = await asyncio.to_thread(
+        serializer,
+        record.model_dump() | {"mood": "sunny"},
+        SerializationContext(topic, MessageField.VALUE),
+    )
+    assert value is not None
+    return value

@@ -86,8 +86,16 @@ class Publisher:
     def __init__(self, topics: Topics) -> None:
         self._topics = topics
 
-    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
-        headers = (("ce_id", event_id_of(record).encode()), ("traceparent", trace.traceparent.encode()))
+    async def publish(
+        self,
+        record: Record,
+        *,
+        trace: Trace,
+        partition: int | None = None,
+        more_headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> Delivery:
+        ours = (("ce_id", event_id_of(record).encode()), ("traceparent", trace.traceparent.encode()))
+        headers = (*ours, *((name, content or b"") for name, content in more_headers))
         return self._topics.append(record, partition=partition, headers=headers)
 
 
@@ -98,8 +106,15 @@ class ProcessPublisher:
         self._port = port
         self._random = random
 
-    async def publish(self, record: Record, *, trace: Trace, partition: int | None = None) -> Delivery:
-        return await self._port.publish(record, trace=trace, partition=partition)
+    async def publish(
+        self,
+        record: Record,
+        *,
+        trace: Trace,
+        partition: int | None = None,
+        more_headers: Sequence[tuple[str, bytes | None]] = (),
+    ) -> Delivery:
+        return await self._port.publish(record, trace=trace, partition=partition, more_headers=more_headers)
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
         order = list(records)
