@@ -17,8 +17,9 @@ from stores.postgres.erased import ErasedSessions
 from stores.postgres.pool import Transaction
 from stores.postgres.statements import statements
 
-COPY_FROM_ROWS = 2_000
-"""From so many rows on, COPY into a temporary table costs less than arrays as arguments."""
+COPY_FROM_ROWS = 400
+"""From so many rows on, COPY into a temporary table costs less than arrays as arguments: the client checks
+each element of an array, and a copy has three more statements."""
 
 
 class Writer(Protocol):

@@ -179,7 +179,7 @@ async def test_many_rows_keep_what_few_rows_keep(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     partition = await begun(store, topics.RUNS)
-    partition.append(*([made.run()] * (COPY_FROM_ROWS + 2)))
+    partition.append(*([made.run()] * (2 * COPY_FROM_ROWS + 2)))
     for number, entry in enumerate(partition.entries):
         assert entry.row is not None
         entry.row["id"] = str(UUID(int=number // 2))
@@ -188,9 +188,7 @@ async def test_many_rows_keep_what_few_rows_keep(
     for entries in (few, many, few, [*many, *many]):
         await write_entries(store, partition, entries)
     rows = await database.fetch("select id, version, input, created_at from runs order by id")
-    assert [(row["id"].int, row["version"]) for row in rows] == [
-        (n, 2) for n in range(COPY_FROM_ROWS // 2 + 1)
-    ]
+    assert [(row["id"].int, row["version"]) for row in rows] == [(n, 2) for n in range(COPY_FROM_ROWS + 1)]
     assert {(row["input"], row["created_at"]) for row in rows} == {(made.run().input, made.run().created_at)}
 
 
