@@ -211,3 +211,14 @@ async def test_partitions_and_sessions_do_not_see_each_other(redis: RedisSide, s
     await begin(redis.one, session_id)
     assert (await redis.one.contexts.load(P + 1, session_id, leave_token=False)).stored is None
     assert (await redis.one.contexts.load(P, session_id + "x", leave_token=False)).stored is None
+
+
+async def test_a_load_tells_whether_somebody_left_a_token_before_in_this_epoch(
+    redis: RedisSide, session_id: str
+) -> None:
+    looked = await redis.one.contexts.load(P, session_id, leave_token=False)
+    first = await redis.one.contexts.load(P, session_id, leave_token=True)
+    second = await redis.other.contexts.load(P, session_id, leave_token=True)
+    assert [loaded.had_token for loaded in (looked, first, second)] == [False, False, True]
+    await redis.flush()
+    assert not (await redis.one.contexts.load(P, session_id, leave_token=True)).had_token

@@ -81,3 +81,10 @@ async def test_a_feed_expires_and_appending_renews_that(redis: RedisSide, sessio
     assert len(await redis.one.feed.read(P, session_id)) == 2
     await asyncio.sleep(0.6)
     assert await redis.one.feed.read(P, session_id) == ()
+
+
+async def test_a_deleted_feed_is_empty(redis: RedisSide, session_id: str) -> None:
+    await redis.one.feed.append(P, session_id, [FeedEntry("stage", b"secret")], keep_s=60, max_len=9)
+    await redis.other.feed.delete(P, session_id)
+    await redis.other.feed.delete(P, session_id)
+    assert await redis.one.feed.read(P, session_id) == ()

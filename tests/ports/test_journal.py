@@ -128,3 +128,17 @@ async def test_a_value_is_kept_as_long_as_asked(redis: RedisSide, session_id: st
     claim = await redis.one.journal.claim(P, session_id, "b", LEASE_MS)
     assert isinstance(claim, Claimed)
     assert not claim.taken_over
+
+
+async def test_forgotten_steps_are_claimed_as_if_they_were_new(redis: RedisSide, session_id: str) -> None:
+    done, running, other = (f"{session_id}/{name}" for name in ("done", "running", "other"))
+    for step in (done, running, other):
+        assert isinstance(await redis.one.journal.claim(P, step, "a", 60_000), Claimed)
+    assert await redis.one.journal.complete(P, done, "a", b"secret", 60_000)
+    await redis.other.journal.forget(P, [done, running, "unknown"])
+    await redis.other.journal.forget(P, [])
+    for step in (done, running):
+        claimed = await redis.one.journal.claim(P, step, "b", 60_000)
+        assert isinstance(claimed, Claimed)
+        assert not claimed.taken_over
+    assert isinstance(await redis.one.journal.claim(P, other, "b", 60_000), Busy)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from schemas.errors import TransientError
 from schemas.partition import partition_of
 from schemas.records import GenerationRequest, Run, TaskLogs, ToolCall
 from schemas.topics import GENERATION_REQUESTS, TASK_LOGS, TOOL_CALLS, USER_MESSAGES
@@ -204,3 +205,19 @@ async def test_a_run_that_only_a_void_decision_recorded_is_not_known(monkeypatch
     await world.settle()
     [run] = [row for row in world.record.rows.values() if isinstance(row, Run) and row.input == "lost"]
     assert run.id in {row.run_id for row in world.record.logs[uuid("chat")]}
+
+
+async def test_an_outbox_of_a_newer_version_waits_for_one_that_can_read_it() -> None:
+    world = World()
+    await until_tools_are_asked(world)
+    partition = partition_of(uuid("chat"), world.topics.partitions)
+    kept = world.redis.shard(partition).contexts[uuid("chat")]
+    old = kept.stored
+    kept.stored = Stored(old.context, b'{"entries":[{"action":"of the future"}]}', old.term, old.version)
+    world.work()
+    with pytest.raises(TransientError, match="upgrade this worker"):
+        await world.process().start(world.inputs()[0])
+    assert world.dead == []
+    kept.stored = old
+    await world.settle()
+    world.check("chat")
