@@ -1,4 +1,4 @@
-"""A program that calls a model once and prints every address that the process looked up or connected to."""
+"""A program that calls models and prints every address that the process looked up or connected to."""
 
 import asyncio
 import sys
@@ -33,11 +33,17 @@ async def call(url: str, model: str) -> None:
     await ProviderModel(ModelSettings(base_url=url, api_key=SecretStr("sk-test"))).complete(
         request, lambda _: None
     )
+
+
+async def call_all(urls_and_models: list[str]) -> None:
+    """Ask each model at the address before it."""
+    for url, model in zip(urls_and_models[::2], urls_and_models[1::2], strict=True):
+        await call(url, model)
     # What the library does in the background after an answer happens within a moment.
     await asyncio.sleep(0.5)
 
 
 if __name__ == "__main__":
     sys.addaudithook(note)
-    asyncio.run(call(sys.argv[1], sys.argv[2]))
+    asyncio.run(call_all(sys.argv[1:]))
     print("\n".join(sorted(set(ADDRESSES))))  # noqa: T201  the result of this program

@@ -11,7 +11,7 @@ with near as materialized (
 select f.*, (1 - n.distance)::double precision as score
 from near as n
 cross join lateral found_piece(n.id, n.chunk) as f
-order by n.distance
+order by n.distance, f.id, f.chunk
 limit $5;
 
 -- name: nearest_shared
@@ -27,7 +27,7 @@ with near as materialized (
 select f.*, (1 - n.distance)::double precision as score
 from near as n
 cross join lateral found_piece(n.id, n.chunk) as f
-order by n.distance
+order by n.distance, f.id, f.chunk
 limit $4;
 
 -- name: iterate
@@ -38,7 +38,7 @@ set local hnsw.iterative_scan = strict_order;
 -- A user's pieces by nearness and by words, merged by reciprocal rank: the sum of 1 / (60 + rank) in each list.
 -- $1 user, $2 model, $3 vector, $4 words, $5 candidates of each list, $6 newest matches that are ranked, $7 results
 with near as materialized (
-    select c.id, c.chunk, row_number() over (order by c.distance) as rank
+    select c.id, c.chunk, row_number() over (order by c.distance, c.id, c.chunk) as rank
     from (
         select e.id, e.chunk, e.embedding <=> $3::halfvec as distance
         from message_embeddings as e

@@ -237,7 +237,7 @@ async def test_an_erased_session_is_neither_embedded_nor_found(  # noqa: PLR0917
 async def test_hybrid_search_puts_what_is_near_and_has_the_words_first(
     sink: EmbeddingsStore, search: EmbeddingSearch, store: PostgresStore, made: Made
 ) -> None:
-    texts = ("Baking bread takes forty minutes.", "Order E-4711 was sent.", "Bread orders go to the bakery.")
+    texts = ("Baking bread takes forty minutes.", "Order 4711 was sent.", "Bread orders go to the bakery.")
     said = [made.message(text, order=number, sequence=number) for number, text in enumerate(texts, 1)]
     await told(store, made, *said)
     await write_all(sink, *said)
