@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 import orjson
@@ -196,4 +196,4 @@ def _json_object(name: str, text: str) -> dict[str, Any]:
         fail(f"{option} is no JSON: {error}", exit_code=EXIT_USAGE)
     if not isinstance(value, dict):
         fail(f"{option} is JSON but not an object", exit_code=EXIT_USAGE)
-    return value
+    return cast("dict[str, Any]", value)

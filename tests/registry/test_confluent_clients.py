@@ -94,7 +94,7 @@ async def messages_of_a_whole_life(fleet: Fleet) -> list[Message]:
 
 async def test_their_deserializer_reads_every_topic(fleet: Fleet, confluent: SchemaRegistryClient) -> None:
     messages = await messages_of_a_whole_life(fleet)
-    theirs = AvroDeserializer(confluent)
+    theirs = AvroDeserializer(confluent)  # pyright: ignore[reportCallIssue]
     read: set[str] = set()
     for message in messages:
         spec = fleet.names.spec_of(message.topic)
@@ -130,7 +130,7 @@ async def test_what_their_serializer_writes_is_answered(
 ) -> None:
     await fleet.apply(ASSISTANT)
     schema = json.dumps(schema_of(UserMessage))
-    serializer = AvroSerializer(confluent, schema, conf={"auto.register.schemas": False})
+    serializer = AvroSerializer(confluent, schema, conf={"auto.register.schemas": False})  # pyright: ignore[reportCallIssue]
     topic = fleet.names.full(BY_RECORD[UserMessage])
     context = SerializationContext(topic, MessageField.VALUE)
     message = a_message()
@@ -170,7 +170,7 @@ async def newer_value(fleet: Fleet, confluent: SchemaRegistryClient, record: Rec
         SchemaSettings.model_validate({"url": fleet.env["SCHEMA_REGISTRY_URL"]}), fleet.names
     ) as registry:
         _ = await registry.register(BY_RECORD[type(record)], newer)
-    serializer = AvroSerializer(confluent, json.dumps(newer), conf={"auto.register.schemas": False})
+    serializer = AvroSerializer(confluent, json.dumps(newer), conf={"auto.register.schemas": False})  # pyright: ignore[reportCallIssue]
     value = await asyncio.to_thread(
         serializer,
         record.model_dump() | {"mood": "sunny"},

@@ -2,6 +2,10 @@
 
 import copy
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +101,30 @@ def test_a_bad_version_in_the_folder_is_reported_with_topic_and_version(tmp_path
     _ = (folder / "1.avsc").write_text(json.dumps(changed(type="long", default=0)))
     found = compatibility.problems(tmp_path)
     assert any("user-messages: the models cannot read version 1: field title" in each for each in found)
+
+
+def test_the_gate_fails_on_a_breaking_record_and_names_it(tmp_path: Path) -> None:
+    package = tmp_path / "schemas"
+    _ = shutil.copytree(Path(compatibility.__file__).parent, package)
+    records = package / "records.py"
+    text = records.read_text()
+    broken = text.replace(
+        "class UserMessage(Record):\n",
+        'class UserMessage(Record):\n    mood: str = Field(description="How they feel.")\n',
+    )
+    assert broken != text
+    _ = records.write_text(broken)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "schemas.compatibility"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "user-messages" in done.stderr
+    assert "mood" in done.stderr
