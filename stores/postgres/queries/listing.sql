@@ -11,7 +11,7 @@ limit $3;
 -- The newest runs: of a session, of a user, in one of some states; null leaves a condition out.
 select id, session_id, user_id, agent_id, status, stop_reason, input, output, generations, tool_calls,
     total_tokens, cost_estimate, created_at, started_at, completed_at, error_code, error_message
-from runs
+from accepted_runs
 where ($1::uuid is null or session_id = $1)
     and ($2::text is null or user_id = $2)
     and ($3::text[] is null or status = any ($3))
