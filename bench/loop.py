@@ -3,7 +3,7 @@
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,27 @@ from bench.summary import LEVELS, cpu_lines, ratios, table
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 
+_SYSTEMS = ("floor_kafka", "floor", "maestro")
+_COMPARED = 128
+"""The sessions at a time at which systems are compared."""
 _RUNS_PER_S_GUESS = {"floor": (100, 1200, 2500, 2500), "maestro": (60, 150, 250, 250)}
 _err = Console(stderr=True, highlight=False)
 
 
-def plan_of(kind: str, seconds: float) -> Plan:
+def plan_of(kind: str, seconds: float, wanted: Collection[int] = LEVELS) -> Plan:
     """Return runs per level so that each takes about `seconds` on a machine like those it was made on."""
     guesses = _RUNS_PER_S_GUESS[kind]
     levels = {
-        level: max(2 * level, int(guess * seconds)) for level, guess in zip(LEVELS, guesses, strict=True)
+        level: max(2 * level, int(guess * seconds))
+        for level, guess in zip(LEVELS, guesses, strict=True)
+        if level in wanted
     }
     return Plan(levels=levels, idle_runs=int(guesses[0] * seconds))
 
 
-async def run(seconds: float, logs: str, systems: tuple[str, ...]) -> dict[str, Any]:
+async def run(
+    seconds: float, logs: str, systems: Collection[str], levels: Collection[int] = LEVELS
+) -> dict[str, Any]:
     """Measure every system on one embedded stack and return the results by name."""
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
@@ -52,7 +59,7 @@ async def run(seconds: float, logs: str, systems: tuple[str, ...]) -> dict[str, 
                 say: Callable[[str], None] = partial(_say, name)
                 say("starting")
                 async with makers[name](used, logs) as caller:
-                    results[name] = await measure(caller, used, plan_of(kind, seconds), say)
+                    results[name] = await measure(caller, used, plan_of(kind, seconds, levels), say)
     return results
 
 
@@ -67,16 +74,26 @@ async def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--seconds", type=float, default=8.0, help="about how long each level lasts (default 8)"
     )
-    parser.add_argument("--only", choices=("floor_kafka", "floor", "maestro"), help="measure one system")
+    parser.add_argument(
+        "--only", nargs="+", default=_SYSTEMS, choices=_SYSTEMS, help="measure these systems (default all)"
+    )
+    parser.add_argument(
+        "--levels",
+        nargs="+",
+        type=int,
+        default=LEVELS,
+        choices=LEVELS,
+        help="sessions at a time (default all); ratios need 128",
+    )
     parser.add_argument("--logs", default=tempfile.gettempdir(), help="folder for the logs of the processes")
     options = parser.parse_args(arguments)
-    systems = (options.only,) if options.only else ("floor_kafka", "floor", "maestro")
-    results = await run(options.seconds, options.logs, systems)
+    results = await run(options.seconds, options.logs, options.only, options.levels)
     print(table(results))
-    print()
-    print("CPU seconds per 1,000 runs by process at 128 sessions")
-    print(cpu_lines(results))
-    if {"floor", "maestro"} <= results.keys():
+    if _COMPARED in options.levels:
+        print()
+        print("CPU seconds per 1,000 runs by process at 128 sessions")
+        print(cpu_lines(results))
+    if {"floor", "maestro"} <= results.keys() and _COMPARED in options.levels:
         results["ratio"] = ratios(results["floor"], results["maestro"])
         print(
             "ratio to the floor with Redis: " + ", ".join(f"{k} {v:.2f}" for k, v in results["ratio"].items())

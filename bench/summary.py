@@ -26,9 +26,10 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
         speeds = " / ".join(
             f"{levels[str(level)]['runs_per_s']:.0f}" if str(level) in levels else "-" for level in LEVELS
         )
+        cpu = f"{levels['128']['cpu_s_per_1000']:.2f}" if "128" in levels else "-"
         lines.append(
             f"{name:<16}{idle['p50_ms']:>10.1f} / {idle['p99_ms']:<5.1f}{speeds:>34}"
-            f"{idle['cpu_s_per_1000']:>14.2f} / {levels['128']['cpu_s_per_1000']:<7.2f}"
+            f"{idle['cpu_s_per_1000']:>14.2f} / {cpu:<7}"
             f"{result['memory_mb']:>7.0f}"
         )
     return "\n".join(lines)
