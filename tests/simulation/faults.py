@@ -11,6 +11,10 @@ _DULL = ("timers.due", "timers.is_armed", "progress.next_offsets", "kafka.fetch"
 """Calls that are made all the time: a fault there shows little, so it mostly waits for another call."""
 
 
+_TENDER = ("after redis.store", "before kafka.publish", "after redis.complete")
+"""Between what is stored and what is published: where a process that wakes up late does the most harm."""
+
+
 class Troubled(Protocol):
     """What can go wrong in a world."""
 
@@ -82,6 +86,7 @@ FAULTS: Mapping[str, tuple[int, Fault]] = MappingProxyType(
 _MIXES: tuple[Mapping[str, int], ...] = (
     {kind: weight for kind, (weight, _) in FAULTS.items()},
     {"flush-and-freeze": 6, "freeze": 4, "flush": 2, "fail": 1, "move": 1, "failover": 2},
+    {"flush-and-freeze": 3, "freeze": 6, "flush": 3},
     {"freeze-sink": 6, "kill-sink": 2, "postgres-away": 2, "freeze": 2, "move": 1},
 )
 """Weights of one history's faults: everything, or processes that wake up late, or trouble with the record."""
@@ -93,6 +98,7 @@ class Plan:
     def __init__(self, random: Random, *, kinds: tuple[str, ...] = tuple(FAULTS)) -> None:
         self._random = random
         mix = random.choice(_MIXES)
+        self._is_tender = mix is not _MIXES[0] and random.random() < _OFTEN
         self._kinds = [kind for kind in kinds if kind in mix] or list(kinds)
         self._weights = [mix.get(kind, 1) for kind in self._kinds]
         self.left = random.choice([0, 1, 2, 3, 4, 6, 9]) if kinds else 0
@@ -121,6 +127,8 @@ class Plan:
             return None
         if place.endswith(_DULL) and self._random.random() < _MOSTLY:
             return None
+        if self._is_tender and place not in _TENDER and self._random.random() < _MOSTLY:
+            return None
         self.left -= 1
         self._next = self._gap()
         kind = self._random.choices(self._kinds, self._weights)[0]
@@ -134,3 +142,4 @@ class Plan:
 
 _NEAR = 0.3
 _MOSTLY = 0.95
+_OFTEN = 0.6

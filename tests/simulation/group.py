@@ -61,7 +61,8 @@ class Group:
         self._members = [member for member in self._members if not member.process.is_dead]
         self.generation += 1
         self._joined.clear()
-        for member in self.members:
+        # One that is frozen hears of it when it wakes up.
+        for member in self._members:
             member.told(self.generation)
 
     def joined(self, member: Member) -> None:

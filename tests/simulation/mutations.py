@@ -11,15 +11,21 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Raw
+
 from schemas.ids import new_id
+from schemas.lists import Action
 from schemas.records import Record, TaskLogs
 from schemas.topics import TASK_LOGS
 from streams.barrier import Barrier
 from streams.journaled import _Attempts
-from streams.session import rebuild, step
+from streams.session import log, rebuild, step
 from streams.session.applied import Applied
+from streams.session.context import FORMAT, to_bytes
+from streams.session.draft import Draft
 from streams.session.event import time_of
 from streams.session.outbox import Outbox, trace_of
+from streams.session.payloads import Checkpoint
 from streams.session.project import project, reissue
 from streams.session.rebuild import Rebuilder
 from streams.session.timer_loop import TimerLoop
@@ -164,6 +170,20 @@ def _no_whole() -> Sequence[Replacement]:
     return [(Outbox, "publish_logs", publish_logs)]
 
 
+def _no_checkpoint_first() -> Sequence[Replacement]:
+    due, original = log.checkpoint, log.chain
+
+    def chain(context: Any, drafts: Any, event: Any, *, term: int) -> Any:
+        after, entries = original(context, drafts, event, term=term)
+        if not due(context, drafts):
+            return after, entries
+        payload = Checkpoint(format=FORMAT, context=Raw(to_bytes(after)))
+        after, more = original(after, [Draft(action=Action.CHECKPOINT, payload=payload)], event, term=term)
+        return after, (*entries, *more)
+
+    return [(log, "checkpoint", lambda *_: ()), (step, "chain", chain)]
+
+
 def _no_known_runs() -> Sequence[Replacement]:
     def applied(context: Any, event: Any) -> Applied:
         return Applied.YES if event.id in context.applied else Applied.NO
@@ -297,6 +317,7 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
             ("OWNBAR", "A rebuild waits for its own fence, not for somebody else's", _no_own_barrier),
             ("LOGSFIRST", "The logs of a decision are published before its other outputs", _no_logs_first),
             ("WHOLE", "All entries of a decision travel in one record", _no_whole),
+            ("CKFIRST", "A checkpoint is the first entry of its decision", _no_checkpoint_first),
             ("RUNKNOWN", "A message whose run is known is not decided again", _no_known_runs),
             ("REPROJECT", "A rebuild publishes the outputs of the last decision again", _no_projections_again),
             ("BORN", "A request that is made again keeps its birth", _no_birth),

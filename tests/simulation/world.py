@@ -18,7 +18,7 @@ from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDon
 from streams.journal_settings import JournalSettings
 from streams.runtime.record import Record as Message
 from streams.runtime.settings import RuntimeSettings
-from streams.session import new_session
+from streams.session import checkpoint, new_session
 from streams.session.role import INPUTS
 from streams.session.settings import SessionSettings
 from tests.fakes.agents import FakeAgents, agent
@@ -86,7 +86,7 @@ def simulate(seed: int, options: Options | None = None) -> Outcome:
     try:
         with silence():
             world = World(seed, options or Options())
-            with virtual_time(world.loop.time), _short_margins():
+            with virtual_time(world.loop.time), _short_spans(world.random):
                 try:
                     return world.run()
                 finally:
@@ -96,14 +96,15 @@ def simulate(seed: int, options: Options | None = None) -> Outcome:
 
 
 @contextmanager
-def _short_margins() -> Generator[None]:
-    """Let the fast path trust ids that are a second older than an epoch: histories are short."""
-    before = new_session.MARGIN_MS
+def _short_spans(random: Random) -> Generator[None]:
+    """Let checkpoints come soon, and the fast path trust ids a second younger than an epoch: histories are short."""
+    before = new_session.MARGIN_MS, checkpoint.CHECKPOINT_LOGS
     new_session.MARGIN_MS = _FAST_MARGIN_MS
+    checkpoint.CHECKPOINT_LOGS = random.choice([8, 20, 200])
     try:
         yield
     finally:
-        new_session.MARGIN_MS = before
+        new_session.MARGIN_MS, checkpoint.CHECKPOINT_LOGS = before
 
 
 class World:
@@ -307,11 +308,11 @@ class World:
         if process.is_frozen or process.is_dead:
             return
         process.freeze()
-        group, stands_s = self.groups[process.role], self.random.choice([0.05, 0.5, 1.5, 4.0, 20.0])
-        if stands_s > _DETECTED_S:
-            detected_s = self.random.choice([0.0, 0.3, 1.0]) * _DETECTED_S
-            self.later(detected_s, group.rebalance)
-        self.later(stands_s, partial(self._wake, process, is_replaced=stands_s > _DETECTED_S))
+        stands_s = self.random.choice([0.05, 0.3, 0.6, 1.2, 2.0, 4.0, 20.0])
+        detected_s = self.random.choice([0.0, 0.2, 1.0]) * _DETECTED_S
+        if stands_s > detected_s:
+            self.later(detected_s, self.groups[process.role].rebalance)
+        self.later(stands_s, partial(self._wake, process, is_replaced=stands_s > detected_s))
 
     def _wake(self, process: Process, *, is_replaced: bool) -> None:
         if process.is_dead:
