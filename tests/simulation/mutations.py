@@ -18,7 +18,7 @@ from schemas.lists import Action
 from schemas.records import Record, TaskLogs
 from schemas.topics import TASK_LOGS
 from streams.barrier import Barrier
-from streams.journaled import _Attempts
+from streams.journaled import OnceTokens, _Attempts
 from streams.session import log, rebuild, step
 from streams.session.applied import Applied
 from streams.session.context import FORMAT, to_bytes
@@ -226,13 +226,11 @@ def _no_once_claim() -> Sequence[Replacement]:
 
 
 def _no_kept_once_token() -> Sequence[Replacement]:
-    original = _Attempts._claim_once
+    def of(self: Any, step_id: str) -> str:
+        self._tokens[step_id] = new_id()
+        return self._tokens[step_id]
 
-    async def claim_once(self: Any, token: str) -> bool | None:
-        self._once_token = new_id()
-        return await original(self, token)
-
-    return [(_Attempts, "_claim_once", claim_once)]
+    return [(OnceTokens, "of", of)]
 
 
 def _no_due_time() -> Sequence[Replacement]:
