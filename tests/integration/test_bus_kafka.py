@@ -82,6 +82,27 @@ async def test_concurrent_publishes_share_batches(bus: Bus) -> None:
     assert len({delivery.timestamp_ms for delivery in deliveries}) <= 2
 
 
+async def test_what_belongs_together_is_published_in_one_call(bus: Bus) -> None:
+    together = [examples.RUN, examples.USER_MESSAGE, examples.TASK_LOGS]
+    await bus.publisher.publish_all(together, trace=TRACE, partition=1)
+    topics = [bus.names.full(spec) for spec in (RUNS, USER_MESSAGES, TASK_LOGS)]
+    async with TopicReader(bus.kafka, topics, start=Start.BEGINNING) as reader:
+        messages = await read_all(reader)
+    assert sorted(message.topic for message in messages) == sorted(topics)
+    assert {message.partition for message in messages} == {1}
+
+
+async def test_nothing_is_sent_of_what_has_an_oversized_part(bus: Bus) -> None:
+    huge = examples.USER_MESSAGE.model_copy(update={"content": "x" * MAX_VALUE_BYTES})
+    with pytest.raises(PoisonError) as caught:
+        await bus.publisher.publish_all([examples.RUN, huge], trace=TRACE, partition=0)
+    assert caught.value.code is ErrorCode.TOO_LARGE
+    with pytest.raises(FatalError, match="has 3 partitions"):
+        await bus.publisher.publish_all([examples.RUN, examples.RUN], trace=TRACE, partition=PARTITIONS)
+    async with TopicReader(bus.kafka, [bus.names.full(RUNS)], start=Start.BEGINNING) as reader:
+        assert await read_all(reader) == []
+
+
 async def test_a_stock_librdkafka_producer_is_understood(bus: Bus) -> None:
     topic = bus.names.full(USER_MESSAGES)
     plain = {"session_id": examples.SESSION_ID, "user_id": "alice", "content": "hello"}

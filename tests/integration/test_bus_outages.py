@@ -68,6 +68,8 @@ async def test_a_broker_that_stays_away_is_a_transient_error_and_stopping_ends(
         await own.kill(PartName.KAFKA)
         with pytest.raises(TransientError, match="no answer from Kafka in time"):
             _ = await publisher.publish(examples.RUN, trace=TRACE)
+        with pytest.raises(TransientError, match="no answer from Kafka in time"):
+            await publisher.publish_all([examples.RUN, examples.RUN], trace=TRACE, partition=0)
         async with asyncio.timeout(DEADLINE_S):
             await publisher.stop()
         with pytest.raises(FatalError, match="not running"):
