@@ -67,7 +67,10 @@ class Model:
         text = f"answer {number}" if not calls else random.choice(["", f"thought {number}"])
         on_delta(text)
         return Completion(
-            model=request.model, text=text, tool_calls=calls, usage=Usage(prompt_tokens=9, completion_tokens=2)
+            model=request.model,
+            text=text,
+            tool_calls=calls,
+            usage=Usage(prompt_tokens=9, completion_tokens=2),
         )
 
 

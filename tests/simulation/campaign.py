@@ -1,5 +1,7 @@
 """Many seeds, one seed with its trace, or a rule taken away: the command behind `scripts/simulate`."""
 
+# ruff: noqa: T201 - it is a command
+
 import argparse
 import json
 import multiprocessing
@@ -161,7 +163,9 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--stop-after", type=int, default=0, help="stop after so many failing seeds")
     many.add_argument("--json", action="store_true", help="the summary as JSON on stdout")
     commands.add_parser("run", parents=[many], help="many seeds; exit code 1 when a promise broke")
-    mutate = commands.add_parser("mutate", parents=[many], help="without one rule; exit code 1 when nothing broke")
+    mutate = commands.add_parser(
+        "mutate", parents=[many], help="without one rule; exit code 1 when nothing broke"
+    )
     mutate.add_argument("rule", choices=sorted(MUTATIONS))
     one = commands.add_parser("one", parents=[shared], help="one seed, with its trace")
     one.add_argument("seed", type=int)

@@ -73,7 +73,7 @@ FAULTS: Mapping[str, tuple[int, Fault]] = MappingProxyType(
         "flush-and-freeze": (2, _flush_and_freeze),
         "flush-and-fail": (1, _flush_and_fail),
         "flush-and-kill": (1, _flush_and_kill),
-        "failover": (4, lambda world, _: None),
+        "failover": (4, lambda _world, _process: None),
         "kill-sink": (1, _kill_sink),
         "freeze-sink": (2, _freeze_sink),
         "postgres-away": (1, lambda world, _: world.take_away("postgres")),

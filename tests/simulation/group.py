@@ -89,4 +89,6 @@ class Group:
         self._settled = self.generation
         able = sorted(self._joined.values(), key=lambda member: member.process.name)
         able = [member for member in able if member.process.is_up]
-        self._owners = {number: self._random.choice(able) for number in range(self._partitions)} if able else {}
+        self._owners = (
+            {number: self._random.choice(able) for number in range(self._partitions)} if able else {}
+        )

@@ -1,4 +1,4 @@
-"""An event loop that a seed drives: virtual time, and at every turn a seeded choice of the task that goes on."""
+"""An event loop that a seed drives: virtual time, and a seeded choice of the task that goes on."""
 
 import asyncio
 import heapq
@@ -44,7 +44,12 @@ class Handle:
     __slots__ = ("_is_cancelled", "args", "callback", "context", "number", "when_s")
 
     def __init__(
-        self, callback: Callable[..., Any], args: tuple[Any, ...], context: Context, number: int, when_s: float
+        self,
+        callback: Callable[..., Any],
+        args: tuple[Any, ...],
+        context: Context,
+        number: int,
+        when_s: float,
     ) -> None:
         self.callback = callback
         self.args = args
@@ -88,10 +93,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self._now_s
 
-    def call_soon(
-        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> Any:
-        handle = Handle(callback, args, copy_context() if context is None else context, next(self._numbers), 0.0)
+    def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
+        handle = Handle(
+            callback, args, copy_context() if context is None else context, next(self._numbers), 0.0
+        )
         self._make_ready(handle)
         return handle
 
@@ -105,7 +110,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> Any:
-        handle = Handle(callback, args, copy_context() if context is None else context, next(self._numbers), when)
+        handle = Handle(
+            callback, args, copy_context() if context is None else context, next(self._numbers), when
+        )
         heapq.heappush(self._timers, handle)
         return handle
 

@@ -17,6 +17,7 @@ from schemas.ids import new_id
 from schemas.lists import Action
 from schemas.records import Record, TaskLogs
 from schemas.topics import TASK_LOGS
+from stores.redis.contexts import Epoch
 from streams.barrier import Barrier
 from streams.journaled import OnceTokens, _Attempts
 from streams.session import log, rebuild, step
@@ -29,7 +30,6 @@ from streams.session.payloads import Checkpoint
 from streams.session.project import project, reissue
 from streams.session.rebuild import Rebuilder
 from streams.session.timer_loop import TimerLoop
-from stores.redis.contexts import Epoch
 from tests.fakes.record import FakeRecord
 from tests.fakes.redis_stores import FakeContexts, FakeJournal, FakeRedis, FakeTimers
 from tests.simulation import record as record_module
@@ -86,7 +86,7 @@ def _no_token() -> Sequence[Replacement]:
     return [(FakeContexts, "_is_expected", is_expected)]
 
 
-def _judged_with(changed: Callable[[Any, int], Any]) -> Sequence[Replacement]:
+def _judged_with(changed: Callable[[Any, int], Any]) -> Sequence[Replacement]:  # noqa: C901 - two readers, one rule
     """Let both readers, the sink and the check, see records changed: (record, fence in force) → record."""
     original_judge, original_accepted = record_module.judge, FakeRecord.accepted
 
@@ -165,7 +165,9 @@ def _no_whole() -> Sequence[Replacement]:
     async def publish_logs(self: Any, logs: TaskLogs, *, partition: int) -> Any:
         for entry in logs.entries[:-1]:
             await original(self, logs.model_copy(update={"entries": (entry,)}), partition=partition)
-        return await original(self, logs.model_copy(update={"entries": logs.entries[-1:]}), partition=partition)
+        return await original(
+            self, logs.model_copy(update={"entries": logs.entries[-1:]}), partition=partition
+        )
 
     return [(Outbox, "publish_logs", publish_logs)]
 
@@ -263,8 +265,13 @@ def _no_compared_offsets() -> Sequence[Replacement]:
     original = SimulatedRecord.write
 
     async def write(self: Any, batches: Any, refuse: Any) -> None:
-        # Without the lock that the compare-and-set takes, a transaction that stands still judges by old heads.
-        sessions = {row["session_id"] for each in batches for one in each.entries if (row := one.row) and "cause_id" in row}
+        # Without the lock of the compare-and-set a transaction that stands still judges by old heads.
+        sessions = {
+            row["session_id"]
+            for each in batches
+            for one in each.entries
+            if (row := one.row) and "cause_id" in row
+        }
         heads = {session_id: head for session_id, head in self.heads.items() if session_id in sessions}
         await asyncio.sleep(0.005)
         self.heads.update(heads)
@@ -276,7 +283,11 @@ def _no_compared_offsets() -> Sequence[Replacement]:
 def _last_wins() -> Sequence[Replacement]:
     original = SimulatedRecord.wins
     return [
-        (SimulatedRecord, "wins", lambda self, found, new, names: names is None or original(self, found, new, names))
+        (
+            SimulatedRecord,
+            "wins",
+            lambda self, found, new, names: names is None or original(self, found, new, names),
+        )
     ]
 
 
@@ -307,7 +318,11 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
         name: Mutation(rule=rule, replaced=replaced)
         for name, rule, replaced in (
-            ("OUTBOX", "What a stored decision owes is published unless this object saw it delivered", _no_outbox),
+            (
+                "OUTBOX",
+                "What a stored decision owes is published unless this object saw it delivered",
+                _no_outbox,
+            ),
             ("EPOCH", "After a failover everything in Redis counts as absent", _no_epoch),
             ("TOKEN", "A rebuilt context is stored only by the last one who left a token", _no_token),
             ("FENCE", "A decision counts only under the fence in force", _no_fence),
@@ -317,7 +332,11 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
             ("WHOLE", "All entries of a decision travel in one record", _no_whole),
             ("CKFIRST", "A checkpoint is the first entry of its decision", _no_checkpoint_first),
             ("RUNKNOWN", "A message whose run is known is not decided again", _no_known_runs),
-            ("REPROJECT", "A rebuild publishes the outputs of the last decision again", _no_projections_again),
+            (
+                "REPROJECT",
+                "A rebuild publishes the outputs of the last decision again",
+                _no_projections_again,
+            ),
             ("BORN", "A request that is made again keeps its birth", _no_birth),
             ("JLOOK", "A step that the journal may have forgotten is looked up in the record", _no_look_up),
             ("EPOCHBIRTH", "The journal knows when Redis began to remember", _no_new_epoch_for_steps),

@@ -43,7 +43,9 @@ class Accepted:
 def made_id(random: Random, at_s: float) -> str:
     """Return a time-ordered id (UUIDv7) that was made at a virtual time."""
     at_ms = START_MS + int(at_s * 1000)
-    return str(UUID(int=at_ms << 80 | 7 << 76 | random.getrandbits(12) << 64 | 2 << 62 | random.getrandbits(62)))
+    return str(
+        UUID(int=at_ms << 80 | 7 << 76 | random.getrandbits(12) << 64 | 2 << 62 | random.getrandbits(62))
+    )
 
 
 class People:
@@ -72,7 +74,9 @@ class People:
             if random.random() < _SESSION_COMMANDED:
                 self._plan_command(at_s * random.random(), session_id, random.choice(_SESSION_COMMANDS))
             if random.random() < _ERASED:
-                self._plan_command(at_s * random.random() + random.choice([0.0, 5.0]), session_id, CommandKind.ERASE)
+                self._plan_command(
+                    at_s * random.random() + random.choice([0.0, 5.0]), session_id, CommandKind.ERASE
+                )
 
     def asked(self, logs: TaskLogs) -> None:
         """React to what a session asks."""

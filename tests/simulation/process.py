@@ -161,7 +161,17 @@ def shown(value: Any) -> str:
 
 def _record_shown(record: Any) -> str:
     parts = [type(record).__name__]
-    for name in ("session_id", "id", "run_id", "term", "fence_previous", "status", "kind", "version", "sequence"):
+    for name in (
+        "session_id",
+        "id",
+        "run_id",
+        "term",
+        "fence_previous",
+        "status",
+        "kind",
+        "version",
+        "sequence",
+    ):
         value = getattr(record, name, None)
         if value is not None:
             parts.append(f"{name}={shown(value)}")

@@ -22,7 +22,6 @@ from streams.journal_settings import JournalSettings
 from streams.journaled import StepMachine
 from streams.journaled_role import JournaledRole
 from streams.session.erasure import Erasure
-from streams.session.erasure import Erasure
 from streams.session.in_flight import InFlight
 from streams.session.outbox import Outbox
 from streams.session.rebuild import Rebuilder

@@ -146,7 +146,9 @@ class Promises:
     def _judge_log(self, session_id: str, decisions: list[TaskLogs]) -> None:
         rows = self._record.logs[session_id]
         if not is_gapless(rows):
-            self.broken("G3", f"the record of session {session_id} has gaps: {[row.sequence for row in rows]}")
+            self.broken(
+                "G3", f"the record of session {session_id} has gaps: {[row.sequence for row in rows]}"
+            )
         flaw = verify_chain(decisions)
         if flaw is not None:
             self.broken("G3", f"session {session_id}, entry {flaw.sequence}: {flaw.what}")
@@ -209,9 +211,7 @@ class Promises:
             self.broken("G8", f"the context of {session_id} (ttl {after.ttl_s} s) was kept for {ttl_s} s")
         del at_ms
 
-    def _judge_outputs(
-        self, session_id: str, decisions: list[TaskLogs], contexts: list[Context]
-    ) -> None:
+    def _judge_outputs(self, session_id: str, decisions: list[TaskLogs], contexts: list[Context]) -> None:
         partition = partition_of(session_id, self._topics.partitions)
         published = {
             (type(one.record), str(getattr(one.record, "id", "")))
@@ -222,7 +222,9 @@ class Promises:
             for record in project(after, logs, partition):
                 identity = (type(record), str(getattr(record, "id", "")))
                 if identity not in published:
-                    self.broken("OUT", f"{identity[0].__name__} {identity[1]} of log {after.sequence} is missing")
+                    self.broken(
+                        "OUT", f"{identity[0].__name__} {identity[1]} of log {after.sequence} is missing"
+                    )
 
     def _judge_runs(self, accepted: list[Accepted], entries: list[LogEntry]) -> None:
         answers: dict[str, str] = {}

@@ -109,5 +109,3 @@ class Source:
                 batch[place] = [Fetched(one) for one in kept]
                 self._positions[place] = position + len(kept)
         return batch
-
-

@@ -47,10 +47,7 @@ def test_a_seed_tells_the_same_story_in_every_process() -> None:
 
 
 def _story(hash_seed: str) -> str:
-    program = (
-        "from tests.simulation.test_histories import story\n"
-        "print(story(7))"
-    )
+    program = "from tests.simulation.test_histories import story\nprint(story(7))"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": "."},

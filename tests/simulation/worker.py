@@ -27,26 +27,33 @@ class Worker:
     """One member. It gives back, joins, takes and commits in the order that the real door does."""
 
     def __init__(
-        self, process: Process, role: Role, group: Group, topics: Topics, settings: RuntimeSettings, world: Deathbed
+        self,
+        process: Process,
+        role: Role,
+        group: Group,
+        topics: Topics,
+        settings: RuntimeSettings,
+        *,
+        world: Deathbed,
     ) -> None:
         self.process = process
         self._role = role
         self._group = group
         self._topics = topics
         self._world = world
+        self._paused: set[Place] = set()
         self._runner: Runner[Message] = Runner(
             role,
             settings,
             acknowledge=self._acknowledge,
-            pause=lambda place: self._paused.add(place),
-            resume=lambda place: self._paused.discard(place),
+            pause=self._paused.add,
+            resume=self._paused.discard,
             fail=lambda error: world.gave_up(process, error),
         )
         self._told = asyncio.Event()
         self._partitions: frozenset[int] = frozenset()
         self._positions: dict[Place, int] = {}
         self._acked: dict[Place, int] = {}
-        self._paused: set[Place] = set()
         self._intake: asyncio.Task[None] | None = None
 
     @property

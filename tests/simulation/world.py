@@ -1,4 +1,4 @@
-"""A world under a seed: services, processes, people and trouble; it runs until it comes to rest, or cannot."""
+"""A world under a seed: services, processes, people, trouble. It runs until it comes to rest, or cannot."""
 
 import random as global_random
 from collections import Counter
@@ -97,7 +97,7 @@ def simulate(seed: int, options: Options | None = None) -> Outcome:
 
 @contextmanager
 def _short_spans(random: Random) -> Generator[None]:
-    """Let checkpoints come soon, and the fast path trust ids a second younger than an epoch: histories are short."""
+    """Let checkpoints come soon, and the fast path trust ids a second younger than an epoch."""
     before = new_session.MARGIN_MS, checkpoint.CHECKPOINT_LOGS
     new_session.MARGIN_MS = _FAST_MARGIN_MS
     checkpoint.CHECKPOINT_LOGS = random.choice([8, 20, 200])
@@ -207,7 +207,7 @@ class World:
     def _goes_on(self) -> bool:
         if self._is_overdue():
             return False
-        return self._faults.left > 0 and self.loop.time() < _TROUBLE_UNTIL_S or bool(self._unrest())
+        return (self._faults.left > 0 and self.loop.time() < _TROUBLE_UNTIL_S) or bool(self._unrest())
 
     def _is_overdue(self) -> bool:
         return self.loop.time() > self._troubled_at_s + _PATIENCE_S
@@ -218,6 +218,9 @@ class World:
             return "people will speak"
         if any(process.is_frozen and not process.is_dead for process in self.processes):
             return "a process is frozen"
+        return self._unread() or self._unended()
+
+    def _unread(self) -> str:
         for worker in self.workers:
             if worker.process.is_up and worker.unfinished:
                 return f"{worker.process.name} has not finished {worker.unfinished} steps"
@@ -228,6 +231,9 @@ class World:
                     place = (topic, partition)
                     if positions[place] < self.topics.end(*place):
                         return f"{role} stands at {positions[place]} of {self.topics.end(*place)} in {place}"
+        return ""
+
+    def _unended(self) -> str:
         for each in self.people.accepted:
             run = self.record.rows.get((Run, each.run_id))
             if each.session_id in self.record.erased:
@@ -249,7 +255,12 @@ class World:
             self._start_sink(process)
             return
         worker = Worker(
-            process, _ROLES[role](process, self._services), self.groups[role], self.topics, self._runtime, self
+            process,
+            _ROLES[role](process, self._services),
+            self.groups[role],
+            self.topics,
+            self._runtime,
+            world=self,
         )
         self.workers.append(worker)
         process.spawn(worker.run())
@@ -262,9 +273,7 @@ class World:
         sink = sink_process(process, self._services)
         streams = [stream.topics for stream in sink.streams]
         sink.connect(
-            Source(
-                process, self.groups["sink"], self.topics, streams=streams, on_assigned=sink.on_assigned
-            )
+            Source(process, self.groups["sink"], self.topics, streams=streams, on_assigned=sink.on_assigned)
         )
         process.spawn(self._run_sink(process, sink))
 
@@ -298,7 +307,9 @@ class World:
         process.kill()
         group = self.groups[process.role]
         if self.random.random() < _COMES_BACK:
-            self.later(self.random.random() * _DETECTED_S, partial(self.start, process.role, instead_of=process))
+            self.later(
+                self.random.random() * _DETECTED_S, partial(self.start, process.role, instead_of=process)
+            )
             return
         self.later(_DETECTED_S * self.random.random(), group.rebalance)
         self.later(self.random.choice([0.1, 1.0, 5.0]), partial(self.start, process.role))
@@ -383,9 +394,7 @@ class World:
             return CannotTell("nobody knows yet")
         return WasDone({"number": 0}) if step_id in self.done else WasNotDone()
 
-    async def put(
-        self, *, topic: str, offset: int, reason: DeadLetterReason, message: str, **_: Any
-    ) -> None:
+    async def put(self, *, topic: str, offset: int, reason: DeadLetterReason, message: str, **_: Any) -> None:
         """Take a dead letter: a model that broke makes one, and a command without a session."""
         self.tell("dead letters", lambda: f"{topic}@{offset} {reason.value}: {message}")
         self.counts["dead letters"] += 1
@@ -402,10 +411,6 @@ class World:
         if isinstance(record, TaskLogs):
             self._context.copy().run(self.people.asked, record)
         self.tell("broker", lambda: f"{message.topic}/{message.partition}@{message.offset} {shown(record)}")
-
-
-
-
 
 
 def _session_settings(random: Random, *, fast_path: bool) -> SessionSettings:
