@@ -18,6 +18,7 @@ from schemas.lists import Action
 from schemas.records import Record, TaskLogs
 from schemas.topics import TASK_LOGS
 from stores.redis.contexts import Epoch
+from stores.redis.journal import Claimed
 from streams.barrier import Barrier
 from streams.journaled import OnceTokens, _Attempts
 from streams.session import log, rebuild, step
@@ -59,8 +60,20 @@ class Mutation:
                 setattr(place, name, value)
 
 
+def _yes(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _no(*_: Any) -> bool:
+    return False
+
+
+def _nothing(*_: Any) -> tuple[()]:
+    return ()
+
+
 def _no_outbox() -> Sequence[Replacement]:
-    return [(Outbox, "is_delivered", lambda *_, **__: True)]
+    return [(Outbox, "is_delivered", _yes)]
 
 
 def _no_epoch() -> Sequence[Replacement]:
@@ -162,12 +175,10 @@ def _no_logs_first() -> Sequence[Replacement]:
 def _no_whole() -> Sequence[Replacement]:
     original = Outbox.publish_logs
 
-    async def publish_logs(self: Any, logs: TaskLogs, *, partition: int) -> Any:
+    async def publish_logs(self: Any, logs: TaskLogs, **named: Any) -> Any:
         for entry in logs.entries[:-1]:
-            await original(self, logs.model_copy(update={"entries": (entry,)}), partition=partition)
-        return await original(
-            self, logs.model_copy(update={"entries": logs.entries[-1:]}), partition=partition
-        )
+            await original(self, logs.model_copy(update={"entries": (entry,)}), **named)
+        return await original(self, logs.model_copy(update={"entries": logs.entries[-1:]}), **named)
 
     return [(Outbox, "publish_logs", publish_logs)]
 
@@ -183,7 +194,7 @@ def _no_checkpoint_first() -> Sequence[Replacement]:
         after, more = original(after, [Draft(action=Action.CHECKPOINT, payload=payload)], event, term=term)
         return after, (*entries, *more)
 
-    return [(log, "checkpoint", lambda *_: ()), (step, "chain", chain)]
+    return [(log, "checkpoint", _nothing), (step, "chain", chain)]
 
 
 def _no_known_runs() -> Sequence[Replacement]:
@@ -209,14 +220,20 @@ def _no_birth() -> Sequence[Replacement]:
         now_ms = START_MS + int(asyncio.get_running_loop().time() * 1000)
         return record.model_copy(update={"born_at": time_of(now_ms)})
 
+    def reissued(context: Any) -> list[Any]:
+        return [reborn(each) for each in reissue(context)]
+
+    def projected(after: Any, logs: Any, partition: int) -> list[Any]:
+        return [reborn(each) for each in project(after, logs, partition)]
+
     return [
-        (rebuild, "reissue", lambda context: [reborn(each) for each in reissue(context)]),
-        (rebuild, "project", lambda *arguments: [reborn(each) for each in project(*arguments)]),
+        (rebuild, "reissue", reissued),
+        (rebuild, "project", projected),
     ]
 
 
 def _no_look_up() -> Sequence[Replacement]:
-    return [(_Attempts, "_may_be_forgotten", lambda *_: False)]
+    return [(_Attempts, "_may_be_forgotten", _no)]
 
 
 def _no_once_claim() -> Sequence[Replacement]:
@@ -282,13 +299,11 @@ def _no_compared_offsets() -> Sequence[Replacement]:
 
 def _last_wins() -> Sequence[Replacement]:
     original = SimulatedRecord.wins
-    return [
-        (
-            SimulatedRecord,
-            "wins",
-            lambda self, found, new, names: names is None or original(self, found, new, names),
-        )
-    ]
+
+    def wins(self: Any, found: Any, new: Any, names: Any) -> bool:
+        return names is None or original(self, found, new, names)
+
+    return [(SimulatedRecord, "wins", wins)]
 
 
 def _no_version() -> Sequence[Replacement]:
@@ -307,7 +322,7 @@ def _no_new_epoch_for_steps() -> Sequence[Replacement]:
 
     async def claim(self: Any, *arguments: Any) -> Any:
         claimed = await original(self, *arguments)
-        if hasattr(claimed, "epoch"):
+        if isinstance(claimed, Claimed):
             return replace(claimed, epoch=Epoch(claimed.epoch.id, 0))
         return claimed
 

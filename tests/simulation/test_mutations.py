@@ -29,7 +29,7 @@ KNOWN = (
     Noticed("EPOCH", (95, 146)),
     Noticed("ONCE", (65,)),
     Noticed("FCAS", (36, 68)),
-    Noticed("BORN", (106, 146), LATE),
+    Noticed("BORN", (146,), LATE),
 )
 
 
