@@ -1,6 +1,7 @@
 """The provider library: imported at its first use, told to keep to itself, and nothing of it remembered."""
 
 import importlib
+import warnings
 from typing import Any
 
 from llm.settings import prepare_environment
@@ -9,6 +10,8 @@ from llm.settings import prepare_environment
 def import_library() -> Any:
     """Return the library's module. Takes seconds: call it in a thread."""
     prepare_environment()
+    # About how it is written, not about how it is used: nobody who reads a worker's log can act on it.
+    warnings.filterwarnings("ignore", message=r"Item .* on TypedDict class", category=UserWarning)
     library: Any = importlib.import_module("litellm")
     library.suppress_debug_info = True
     # Its own connection pool on aiohttp is never closed; httpx is closed with the client.

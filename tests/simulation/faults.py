@@ -85,11 +85,13 @@ FAULTS: Mapping[str, tuple[int, Fault]] = MappingProxyType(
 
 _MIXES: tuple[Mapping[str, int], ...] = (
     {kind: weight for kind, (weight, _) in FAULTS.items()},
-    {"flush-and-freeze": 6, "freeze": 4, "flush": 2, "fail": 1, "move": 1, "failover": 2},
-    {"flush-and-freeze": 3, "freeze": 6, "flush": 3},
-    {"freeze-sink": 6, "kill-sink": 2, "postgres-away": 2, "freeze": 2, "move": 1},
+    {"flush-and-freeze": 6, "freeze": 4, "flush": 2, "fail": 1, "move": 1, "failover": 2, "kill": 1},
+    {"flush-and-freeze": 3, "freeze": 6, "flush": 3, "kill": 2},
+    {"freeze-sink": 6, "kill-sink": 2, "postgres-away": 2, "freeze": 2, "move": 1, "kill": 2},
+    {"kill": 6, "flush-and-kill": 2, "fail": 2, "move": 1, "failover": 2},
 )
-"""Weights of one history's faults: everything, or processes that wake up late, or trouble with the record."""
+"""Weights of one history's faults: everything, or processes that wake up late, or trouble with the
+record, or processes that die."""
 
 
 class Plan:

@@ -28,8 +28,9 @@ KNOWN = (
     Noticed("JLOOK", (2, 3)),
     Noticed("EPOCH", (95, 146)),
     Noticed("ONCE", (65,)),
-    Noticed("FCAS", (36, 68)),
-    Noticed("BORN", (146,), LATE),
+    Noticed("FCAS", (119,)),
+    Noticed("TOKEN", (112,)),
+    Noticed("BORN", (146, 228), LATE),
 )
 
 

@@ -11,19 +11,14 @@ from random import Random
 from typing import Any
 
 from schemas.lists import DeadLetterReason
-from schemas.records import Record, Run, TaskLogs
-from sinks.settings import SinkSettings
+from schemas.records import Record, TaskLogs
 from stores.redis.contexts import Epoch
 from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
-from streams.journal_settings import JournalSettings
 from streams.runtime.record import Record as Message
-from streams.runtime.settings import RuntimeSettings
 from streams.session import checkpoint, new_session
 from streams.session.role import INPUTS
-from streams.session.settings import SessionSettings
-from tests.fakes.agents import FakeAgents, agent
 from tests.fakes.redis_stores import FakeRedis
-from tests.simulation.answers import TOOLS
+from tests.simulation import drawn
 from tests.simulation.clock import START_MS, silence, virtual_time
 from tests.simulation.faults import FAULTS, Plan
 from tests.simulation.group import Group
@@ -40,6 +35,7 @@ from tests.simulation.programs import (
 )
 from tests.simulation.promises import Promises, Violation
 from tests.simulation.record import SimulatedRecord
+from tests.simulation.rest import unrest
 from tests.simulation.sink import Source
 from tests.simulation.topics import Topics
 from tests.simulation.worker import Worker
@@ -50,8 +46,6 @@ _ROLES: dict[str, Any] = {"session": session_role, "generate": generate_role, "e
 
 _DETECTED_S = 1.0
 """The group's session timeout; leases are shorter."""
-_LEASE_S = 0.8
-_MARGIN_S = 0.5
 _SKEWS_MS = (0, 0, 0, -200, 200)
 """What clocks are wrong by: less than half the margin."""
 _PATIENCE_S = 400.0
@@ -125,7 +119,7 @@ class World:
         self.topics = Topics(lambda: self.wall_ms + broker_ms, partitions=PARTITIONS)
         self.redis = FakeRedis(lambda: self.wall_ms + redis_ms)
         self.record = SimulatedRecord(self.topics)
-        session = _session_settings(random, fast_path=options.fast_path)
+        session = drawn.session_settings(random, fast_path=options.fast_path)
         self.promises = Promises(self.topics, self.record, self.redis, session.grace_s)
         self.people = People(random, self.topics, self.later)
         self.processes: list[Process] = []
@@ -133,25 +127,18 @@ class World:
         self.workers: list[Worker] = []
         self._faults = Plan(random, kinds=options.faults)
         self._troubled_at_s = 0.0
-        self._runtime = RuntimeSettings(
-            max_in_flight=random.choice([2, 8]),
-            partition_window=random.choice([2, 16]),
-            retry_backoff_min_s=0.05,
-            retry_backoff_max_s=1.0,
-        )
+        self._runtime = drawn.runtime_settings(random)
         self._services = Services(
             topics=self.topics,
             redis=self.redis,
             record=self.record,
-            agents=_agents(random),
+            agents=drawn.agents(random),
             dead_letters=self,
             promises=self.promises,
             world=self,
             session=session,
-            journal=JournalSettings.model_construct(
-                lease_s=_LEASE_S, keep_s=random.choice([4, 60, 3600]), margin_s=_MARGIN_S
-            ),
-            sink=_sink_settings(random),
+            journal=drawn.journal_settings(random),
+            sink=drawn.sink_settings(random),
         )
         self.groups = {
             role: Group(role, topics, partitions=PARTITIONS, random=random)
@@ -181,7 +168,7 @@ class World:
         self._context.run(self._begin)
         is_at_rest = self.loop.run_while(self._goes_on, every_s=_REST_S, most_turns=_MOST_TURNS)
         if not is_at_rest or self._is_overdue():
-            self.promises.broken("LIVE", f"no rest after {self.loop.time():.1f} s: {self._unrest()}")
+            self.promises.broken("LIVE", f"no rest after {self.loop.time():.1f} s: {unrest(self)}")
         for error in self.loop.errors:
             self.promises.broken("FATAL", f"an error reached the loop: {error!r}")
         self.promises.judge(self.people.sessions, self.people.accepted)
@@ -207,40 +194,10 @@ class World:
     def _goes_on(self) -> bool:
         if self._is_overdue():
             return False
-        return (self._faults.left > 0 and self.loop.time() < _TROUBLE_UNTIL_S) or bool(self._unrest())
+        return (self._faults.left > 0 and self.loop.time() < _TROUBLE_UNTIL_S) or bool(unrest(self))
 
     def _is_overdue(self) -> bool:
         return self.loop.time() > self._troubled_at_s + _PATIENCE_S
-
-    def _unrest(self) -> str:
-        """Say what is still to be done; empty: nothing."""
-        if self.people.waiting:
-            return "people will speak"
-        if any(process.is_frozen and not process.is_dead for process in self.processes):
-            return "a process is frozen"
-        return self._unread() or self._unended()
-
-    def _unread(self) -> str:
-        for worker in self.workers:
-            if worker.process.is_up and worker.unfinished:
-                return f"{worker.process.name} has not finished {worker.unfinished} steps"
-        for role, group in self.groups.items():
-            positions = self.record.next if role == "sink" else group.committed
-            for topic in group.topics:
-                for partition in range(PARTITIONS):
-                    place = (topic, partition)
-                    if positions[place] < self.topics.end(*place):
-                        return f"{role} stands at {positions[place]} of {self.topics.end(*place)} in {place}"
-        return ""
-
-    def _unended(self) -> str:
-        for each in self.people.accepted:
-            run = self.record.rows.get((Run, each.run_id))
-            if each.session_id in self.record.erased:
-                continue
-            if not isinstance(run, Run) or not run.status.is_terminal:
-                return f"run {each.run_id} has not ended"
-        return ""
 
     # ---- processes
 
@@ -411,47 +368,6 @@ class World:
         if isinstance(record, TaskLogs):
             self._context.copy().run(self.people.asked, record)
         self.tell("broker", lambda: f"{message.topic}/{message.partition}@{message.offset} {shown(record)}")
-
-
-def _session_settings(random: Random, *, fast_path: bool) -> SessionSettings:
-    return SessionSettings(
-        ttl_s=random.choice([3, 12, 86_400]),
-        grace_s=random.choice([1, 5]),
-        idle_s=random.choice([0, 2, 900]),
-        kept_bytes=random.choice([0, 3_000, 1 << 25]),
-        fast_path=fast_path,
-        barrier_limit_s=random.choice([2.0, 20.0]),
-        timer_poll_s=random.choice([0.3, 1.0]),
-        timer_batch=random.choice([1, 500]),
-        remembered_deliveries=random.choice([1, 1000]),
-    )
-
-
-def _sink_settings(random: Random) -> SinkSettings:
-    return SinkSettings(
-        batch_rows=random.choice([1, 3, 1000]),
-        behind_batch_rows=random.choice([3, 5000]),
-        linger_ms=random.choice([0.0, 10.0, 100.0]),
-        retry_first_s=0.05,
-        retry_most_s=0.5,
-        drain_limit_s=random.choice([0.1, 2.0]),
-    )
-
-
-def _agents(random: Random) -> FakeAgents:
-    asks = random.choice([(), (), ("once",), ("pure", "once")])
-    return FakeAgents(
-        agent(
-            "assistant",
-            model="scripted",
-            tools=list(TOOLS),
-            generation_deadline_s=random.choice([2, 5, 20]),
-            tool_deadline_s=random.choice([2, 5, 20]),
-            approvals=dict.fromkeys(asks, "always"),
-            approval_limit_s=random.choice([1, 6]),
-            limits={"generations": random.choice([2, 16])},
-        )
-    )
 
 
 _TROUBLE_UNTIL_S = 60.0

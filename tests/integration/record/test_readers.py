@@ -98,9 +98,9 @@ async def test_a_command_about_a_run_does_not_make_it_known(
 
 async def test_a_run_stands_as_it_was_recorded(store: PostgresStore, database: Database, made: Made) -> None:
     runs = Runs(database)
-    await write_all(store, made.run(RunStatus.QUEUED), made.logs())
+    await write_all(store, made.run(RunStatus.QUEUED))
     assert not await runs.is_known(made.session_id, made.run_id)
-    assert await runs.get(made.run_id) is None
+    assert await runs.get(made.run_id) is None, "no accepted decision tells of it"
     assert await runs.of_session(made.session_id) == []
     await write_all(store, made.logs())
     assert await runs.get(made.run_id) == made.run(RunStatus.QUEUED)
