@@ -196,12 +196,15 @@ class Codec:
             raise _not_a_value(spec, value)
         identity = int.from_bytes(value[1:FRAME_BYTES], "big")
         writer = self._writers.get(identity) or self._looked_up(spec, identity)
-        if writer is None or writer.topic != spec.name:
-            owner = "nobody knows" if writer is None else f"belongs to {writer.topic}"
+        if writer is None:
             message = (
-                f"{owner} schema id {identity}: register the schema for {spec.name}, or use a committed id"
+                f"nobody knows schema id {identity}: register the schema for {spec.name}, "
+                "or use a committed id"
             )
             raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA)
+        if writer.topic != spec.name:
+            message = f"schema id {identity} belongs to {writer.topic}: its records are not for {spec.name}"
+            raise PoisonError(message)
         buffer = BytesIO(value)
         _ = buffer.seek(FRAME_BYTES)
         try:

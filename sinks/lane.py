@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from bus.message import Place
 from schemas.errors import TransientError
-from schemas.topics import TASK_LOGS, TopicSpec
+from schemas.topics import TopicSpec
 from sinks.batch import moves_of
 from sinks.errors import OvertakenError
-from sinks.ports import Batch, Entry, OnRefused, Refused, Store
+from sinks.ports import Batch, Entry, OnRefused, Store
 from sinks.settings import SinkSettings
 from telemetry.logs import logger
 
@@ -187,14 +187,8 @@ class Lane:
         refused = [
             entry.refused for entries in self._held(taken).values() for entry in entries if entry.refused
         ]
-        await self._patiently(lambda: self._refuse_all(refused))
+        await self._patiently(lambda: self._refuse(refused))
         await self._patiently(lambda: self._write_once(taken))
-
-    async def _refuse_all(self, refused: Sequence[Refused]) -> None:
-        # The log's records are for the store to judge: none may be passed over.
-        given_up = [each for each in refused if self.topics[each.message.topic] is not TASK_LOGS]
-        if given_up:
-            await self._refuse(given_up)
 
     async def _write_once(self, taken: _Taken) -> None:
         held = self._held(taken)

@@ -4,9 +4,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 from schemas.errors import ErrorCode, FatalError
-from schemas.topics import TopicSpec
+from schemas.lists import DeadLetterReason
+from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.ports import DeadLetterBox, Refused
 from sinks.refusals import Refusals
+
+_NEWER = frozenset({DeadLetterReason.UNKNOWN_SCHEMA})
+"""A schema that nobody knows here: a newer worker may have written the record. To pass over a decision would
+set its session's later ones aside too, and an older sink beside newer workers is no fault of theirs."""
 
 
 class Rejects:
@@ -26,10 +31,14 @@ class Rejects:
         """Keep the messages as dead letters; returns when the broker has them all.
 
         Raises:
-            FatalError: more than the limit was refused; none of these became a dead letter.
+            FatalError: more than the limit was refused, or a newer version may have written one of the
+                log; none of these became a dead letter.
             TransientError: the broker cannot answer now.
 
         """
+        for each in refused:
+            if self._topics[each.message.topic] is TASK_LOGS and each.reason in _NEWER:
+                raise _written_by_another_version(each)
         counted = [each for each in refused if not self._topics[each.message.topic].inbound]
         refusals = self._refusals.adding(len(counted), now_s=time.monotonic())
         if refusals.is_too_much:
@@ -53,3 +62,13 @@ class Rejects:
                 stage="sink",
             )
         self._refusals = refusals
+
+
+def _written_by_another_version(refused: Refused) -> FatalError:
+    message = refused.message
+    sentence = (
+        f"partition {message.partition}, offset {message.offset} of {message.topic} cannot be read: "
+        f"{refused.sentence}. The log is not passed over: start the version of Maestro that wrote it, or see "
+        "docs/sinks.md"
+    )
+    return FatalError(sentence, code=ErrorCode.UNKNOWN_SCHEMA)

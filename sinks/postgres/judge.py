@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.lists import Action
-from sinks.errors import BrokenLogError
 
 Entry = Mapping[str, Any]
 
@@ -43,27 +42,27 @@ class Decision:
 class Verdict:
     """The accepted entries with the index of their record, in order, and the heads that changed.
 
-    Sessions whose log ends with their erasure are in `erased`, and in neither of the others.
+    Sessions whose log ends with their erasure are in `erased`, and in none of the others.
     """
 
     accepted: list[tuple[int, Entry]]
     heads: dict[str, Head]
     erased: frozenset[str]
+    strays: list[tuple[int, str]]
+    """Decisions in force that do not continue their session's log: the index of the record, and why."""
 
 
 def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: frozenset[str]) -> Verdict:
     """Judge `records` of one or more partitions, each in partition order, from where the sessions stand.
 
     Sessions missing in `heads` are new. Records of `erased` sessions are dropped, and of those that the
-    records themselves erase.
-
-    Raises:
-        BrokenLogError: a valid decision does not continue the session's log: a record before it is missing.
-
+    records themselves erase. A stray decision is left out, and so are those after it, which continue it:
+    a record before it is missing, or somebody else wrote it.
     """
     changed: dict[str, Head] = {}
     accepted: list[tuple[int, Entry]] = []
     gone: set[str] = set()
+    strays: list[tuple[int, str]] = []
     for index, record in enumerate(records):
         session_id = record.session_id
         if session_id in erased or session_id in gone:
@@ -73,7 +72,11 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
             if record.fence_previous == head.fence:
                 changed[session_id] = replace(head, fence=record.offset + 1)
         elif new := _new_entries(head, record):
-            changed[session_id] = _continued(head, record, new)
+            if stray := _first_stray(head, new):
+                strays.append((index, stray))
+                continue
+            last = new[-1]
+            changed[session_id] = Head(head.fence, last["sequence"], last["hash"], record.cause_id)
             accepted += [(index, entry) for entry in new]
             if any(entry["action"] == Action.SESSION_ERASED for entry in new):
                 gone.add(session_id)
@@ -81,6 +84,7 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
         [(index, entry) for index, entry in accepted if records[index].session_id not in gone],
         {session_id: head for session_id, head in changed.items() if session_id not in gone},
         frozenset(gone),
+        [(index, why) for index, why in strays if records[index].session_id not in gone],
     )
 
 
@@ -90,14 +94,13 @@ def _new_entries(head: Head, record: Decision) -> list[Entry]:
     return [entry for entry in record.entries if entry["sequence"] > head.sequence]
 
 
-def _continued(head: Head, record: Decision, new: Sequence[Entry]) -> Head:
+def _first_stray(head: Head, new: Sequence[Entry]) -> str | None:
     sequence, chain = head.sequence, head.hash
     for entry in new:
         if entry["sequence"] != sequence + 1 or entry["previous_hash"] != chain:
-            problem = (
-                f"entry {entry['sequence']} does not follow entry {sequence} that the record has: "
-                "a record between them is missing, or is another"
+            return (
+                f"entry {entry['sequence']} does not follow entry {sequence} of its session that the record "
+                "has: a record between them is missing, or is another"
             )
-            raise BrokenLogError.at(record.partition, record.offset, record.session_id, problem)
         sequence, chain = entry["sequence"], entry["hash"]
-    return Head(head.fence, sequence, chain, record.cause_id)
+    return None

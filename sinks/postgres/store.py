@@ -88,7 +88,6 @@ async def write_halving(
             return await writer.write(transaction, entries)
     except RefusedError as error:
         if len(entries) == 1:
-            writer.give_up(entries[0], error.message)
             reason = DeadLetterReason.REFUSED_BY_STORE
             refused.append(Refused(entries[0].message, reason, error.message))
             return 0

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Protocol
-from uuid import UUID
 
 from schemas.topics import TASK_LOGS as TASK_LOGS_TOPIC
 from schemas.topics import TopicSpec
 from sinks.batch import winners
-from sinks.errors import BrokenLogError
 from sinks.ports import Entry, Row
 from sinks.postgres.judge import Decision, Head, judge
 from sinks.postgres.table import Table
 from sinks.postgres.tables import BY_TOPIC, TASK_LOGS
 from stores.postgres.erased import ErasedSessions
+from stores.postgres.errors import RefusedError
 from stores.postgres.pool import Transaction
 from stores.postgres.statements import statements
 
@@ -30,14 +29,9 @@ class Writer(Protocol):
 
         Raises:
             RefusedError: the database refuses one of them.
-            FatalError: an entry must not be passed over and cannot be written.
             TransientError: it cannot answer now.
 
         """
-        ...
-
-    def give_up(self, entry: Entry, reason: str) -> None:
-        """Agree that an entry is left out because of `reason`, or raise FatalError."""
         ...
 
 
@@ -62,9 +56,6 @@ class TableWriter:
             version=self._version,
         )
         return await insert(transaction, self._table, list(map(self._values, rows)), self._copy_from_rows)
-
-    def give_up(self, entry: Entry, reason: str) -> None:
-        """Agree: it becomes a dead letter."""
 
 
 class TaskLogsWriter:
@@ -97,17 +88,19 @@ class TaskLogsWriter:
         self._shared: Callable[[Row], tuple[Any, ...]] = itemgetter(*shared)
 
     async def write(self, transaction: Transaction, entries: Sequence[Entry]) -> int:
-        """Judge the decisions from the stored heads on, write what is accepted, move the heads."""
+        """Judge the decisions from the stored heads on, write what is accepted, move the heads.
+
+        Raises:
+            RefusedError: also for a stray decision: set apart like a row that the database refuses.
+
+        """
         sound = [entry for entry in entries if entry.row]
-        unsound = [entry for entry in entries if not entry.row]
         records = [entry.row for entry in sound if entry.row]
         places = {row["session_id"]: entry.message.partition for entry in sound if (row := entry.row)}
-        asked = sorted({*places, *filter(None, map(_session_of, unsound))})
-        heads, erased = await self._heads(transaction, asked)
-        for entry in unsound:
-            if _session_of(entry) not in erased:
-                self.give_up(entry, entry.refused.sentence if entry.refused else "the record has no value")
+        heads, erased = await self._heads(transaction, sorted(places))
         verdict = judge(heads, [_decision_of(entry) for entry in sound], erased=erased)
+        for _, why in verdict.strays:
+            raise RefusedError(why)
         shared = list(map(self._shared, records))
         rows = [(*self._own(part), *shared[index]) for index, part in verdict.accepted]
         written = await insert(transaction, TASK_LOGS, rows, COPY_FROM_ROWS)
@@ -117,16 +110,6 @@ class TaskLogsWriter:
         if verdict.erased:
             await self._erased.erase(transaction, verdict.erased)
         return written
-
-    def give_up(self, entry: Entry, reason: str) -> None:
-        """Refuse: a session whose log has a hole could never be rebuilt.
-
-        Raises:
-            BrokenLogError: always.
-
-        """
-        message = entry.message
-        raise BrokenLogError.at(message.partition, message.offset, _session_of(entry), reason)
 
     async def _heads(
         self, transaction: Transaction, sessions: list[str]
@@ -171,16 +154,6 @@ async def insert(
     await transaction.execute(table.empty_stage)
     await transaction.copy(table.staging, tuple(table.columns), rows)
     return await transaction.execute(table.insert_staged)
-
-
-def _session_of(entry: Entry) -> str | None:
-    if entry.row:
-        return str(entry.row["session_id"])
-    # The key, because the value could not be decoded.
-    try:
-        return str(UUID((entry.message.key or b"").decode()))
-    except ValueError:
-        return None
 
 
 def _decision_of(entry: Entry) -> Decision:

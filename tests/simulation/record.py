@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from bus.message import Place
+from schemas.lists import DeadLetterReason
 from schemas.records import Generation, Record, TaskLogs, ToolResult
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.batch import winners
 from sinks.errors import OvertakenError
-from sinks.ports import Batch, Entry, OnRefused
+from sinks.ports import Batch, Entry, OnRefused, Refused
 from sinks.postgres.judge import Decision, Head, judge
 from sinks.postgres.tables import BY_TOPIC
 from tests.fakes.record import FakeRecord, row_of
@@ -32,11 +33,10 @@ class SimulatedRecord(FakeRecord):
         """Have no partitions by time."""
 
     async def write(self, batches: Sequence[Batch], refuse: OnRefused) -> None:
-        del refuse
         self.move(batches)
         for batch in batches:
             if batch.spec is TASK_LOGS:
-                self.write_logs(batch.entries)
+                await refuse(self.write_logs(batch.entries))
             else:
                 self.write_rows(batch.spec, batch.entries)
 
@@ -49,8 +49,8 @@ class SimulatedRecord(FakeRecord):
         for topic, move in moves:
             self.next[topic, move.partition] = move.next
 
-    def write_logs(self, entries: Sequence[Entry]) -> None:
-        """Write what the judge accepts."""
+    def write_logs(self, entries: Sequence[Entry]) -> list[Refused]:
+        """Write what the judge accepts; return what does not continue its session's log."""
         sound = [entry for entry in entries if entry.row]
         verdict = judge(self.heads, [_decision(entry) for entry in sound], erased=frozenset(self.erased))
         for index, part in verdict.accepted:
@@ -65,6 +65,10 @@ class SimulatedRecord(FakeRecord):
         for session_id in verdict.erased:
             self.heads.pop(session_id, None)
             self._erase(session_id)
+        return [
+            Refused(sound[index].message, DeadLetterReason.REFUSED_BY_STORE, why)
+            for index, why in verdict.strays
+        ]
 
     def write_rows(self, spec: TopicSpec, entries: Sequence[Entry]) -> None:
         """Write one row per key, where the table's rule lets it win."""

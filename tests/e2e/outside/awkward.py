@@ -50,7 +50,13 @@ REFUSED = (
     agent("an unknown agent", "nobody", "name another one"),
     agent("a retired agent", "retired", "name another one"),
     agent("somebody else's agent", "private", "name another one"),
-    agent("an agent of a wrong configuration", "misfit", "mend the agent"),
+    Refused(
+        "an agent of a wrong configuration",
+        {"agent_id": "misfit"},
+        StopReason.INVALID,
+        StopReason.INVALID.value,
+        "mend the agent",
+    ),
     agent("an agent id with a NUL", "no\x00body", "name another one"),
     Refused("content above the limit", {"content": "x" * 262_145}, TOO_LARGE, TOO_LARGE.value, "send less"),
     Refused(

@@ -97,7 +97,7 @@ MESSAGES = (
     at_the_session("an unknown schema id", b"\x00\x7f\xff\xff\xff" + _GOOD[5:], Reason.UNKNOWN_SCHEMA),
     at_the_session("truncated Avro", _GOOD[:-4], Reason.UNDECODABLE),
     at_the_session("Avro and more", _GOOD + b"more", Reason.UNDECODABLE),
-    at_the_session("Avro of another record", framed(examples.RUN), Reason.UNKNOWN_SCHEMA),
+    at_the_session("Avro of another record", framed(examples.RUN), Reason.INVALID),
     at_the_session("another record's fields", _GOOD[:5] + framed(examples.RUN)[5:], Reason.UNDECODABLE),
     at_the_session("Avro with a bad UUID", framed(examples.USER_MESSAGE, session_id="7"), Reason.INVALID),
     at_the_session("Avro without content", framed(examples.USER_MESSAGE, content=""), Reason.INVALID),
@@ -155,9 +155,7 @@ ELSEWHERE = (
         if not spec.is_compacted
     ),
     *(
-        Unreadable(
-            f"a user message on {spec.name}", spec, _GOOD, dict.fromkeys(stages, Reason.UNKNOWN_SCHEMA)
-        )
+        Unreadable(f"a user message on {spec.name}", spec, _GOOD, dict.fromkeys(stages, Reason.INVALID))
         for spec, stages in STAGES.items()
         if spec is not USER_MESSAGES
     ),

@@ -9,7 +9,7 @@ import pytest
 
 from schemas import topics
 from schemas.lists import DeadLetterReason, RunStatus
-from sinks.errors import BrokenLogError, OvertakenError
+from sinks.errors import OvertakenError
 from sinks.ports import Batch, Entry, Move, Refused
 from sinks.postgres.store import PostgresStore
 from sinks.postgres.writers import COPY_FROM_ROWS
@@ -141,23 +141,22 @@ async def test_a_row_that_the_database_refuses_is_set_apart_and_the_others_are_k
     assert await Progress(database).next_offsets([("messages", 3)]) == {("messages", 3): 11}
 
 
-async def test_a_log_entry_that_the_database_refuses_stops_the_sink_until_its_session_is_given_up(
+async def test_a_log_entry_that_the_database_refuses_sets_its_session_aside_alone(
     store: PostgresStore, database: Database, made: Made
 ) -> None:
     other = Made(made.run_id)
     partition = await begun(store, topics.TASK_LOGS)
-    partition.append(made.fence(0), other.logs(1, 1), made.logs(1, 1, term=1), made.logs(2, 1, term=1))
+    partition.append(
+        made.fence(0), other.logs(1, 1), made.logs(1, 1, term=1), other.logs(2, 1), made.logs(2, 1, term=1)
+    )
     row = partition.entries[1].row
     assert row is not None
     row["entries"][0]["hash"] = "\x00"
-    with pytest.raises(BrokenLogError, match=f"session {other.session_id} .* offset 1 of task-logs"):
-        await partition.write(store)
-    assert await SessionLogs(database).head(made.session_id) == Head(0, 0, "", erased=False)
-    await database.execute("insert into erased_sessions (session_id) values ($1)", other.session_id)
     await partition.write(store)
-    assert partition.refused == []
+    assert [each.message.offset for each in partition.refused] == [1, 3]
+    assert "entry 2 does not follow entry 0" in partition.refused[1].sentence
     assert await SessionLogs(database).head(made.session_id) == Head(1, 2, "h2", erased=False)
-    assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=True)
+    assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=False)
 
 
 @pytest.mark.parametrize("count", [5, COPY_FROM_ROWS + 1])

@@ -184,7 +184,7 @@ BAD_BYTES: list[tuple[str, bytes | None, ErrorCode, str]] = [
     ("cut", GOOD[:-3], ErrorCode.UNDECODABLE, "are not its Avro"),
     ("trailing", GOOD + b"\x00", ErrorCode.UNDECODABLE, "1 bytes are left"),
     ("unknown id", b"\x00\x00\x00\x00\x07" + GOOD[5:], ErrorCode.UNKNOWN_SCHEMA, "nobody knows schema id 7"),
-    ("another topic's", CODEC.encode(examples.RUN), ErrorCode.UNKNOWN_SCHEMA, "belongs to runs"),
+    ("another topic's", CODEC.encode(examples.RUN), ErrorCode.INVALID, "belongs to runs"),
     ("broken JSON", b'{"session_id": ', ErrorCode.UNDECODABLE, "is not JSON"),
     ("not UTF-8", b'{"content": "\xff"}', ErrorCode.UNDECODABLE, "is not JSON"),
     ("JSON but no object", b" [1]", ErrorCode.UNDECODABLE, "not an object"),

@@ -3,11 +3,9 @@
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.errors import BrokenLogError
 from sinks.postgres.judge import Decision, Head, judge
 
 SESSIONS = ("a", "b")
@@ -57,20 +55,33 @@ def test_erased_sessions_get_nothing_not_even_a_fence() -> None:
     assert (verdict.accepted, verdict.heads) == ([], {})
 
 
-def test_a_decision_after_a_hole_stops_the_reader() -> None:
-    with pytest.raises(
-        BrokenLogError, match="partition 0, offset 1 of task-logs: entry 3 does not follow entry 1"
-    ):
-        judge({}, [decision(0), decision(1, first=3)], erased=frozenset())
-    # A void one does not, and neither does one of a session that was given up.
-    assert sequences([decision(0), decision(1, first=3, term=9)]) == [1]
-    assert judge({}, [decision(0, first=3)], erased=frozenset({"a"})).accepted == []
+def strays(records: list[Decision], heads: dict[str, Head] | None = None) -> list[int]:
+    return [index for index, _ in judge(heads or {}, records, erased=frozenset()).strays]
 
 
-def test_a_decision_on_another_history_stops_the_reader() -> None:
-    head = Head(0, 1, "another", "cause")
-    with pytest.raises(BrokenLogError, match="entry 2 does not follow entry 1"):
-        judge({"a": head}, [decision(0, first=2)], erased=frozenset())
+def test_a_decision_after_a_hole_and_those_on_it_are_strays() -> None:
+    records = [decision(0), decision(1, first=3), decision(2, session="b"), decision(3, first=4)]
+    assert strays(records) == [1, 3]
+    assert "entry 3 does not follow entry 1" in judge({}, records, erased=frozenset()).strays[0][1]
+    assert sequences(records) == [1, 1]
+    assert judge({}, records, erased=frozenset()).heads["a"].sequence == 1
+
+
+def test_what_was_left_out_comes_in_when_it_continues_the_log() -> None:
+    assert sequences([decision(0), decision(1, first=3), decision(2, first=2), decision(3, first=3)]) == [
+        1,
+        2,
+        3,
+    ]
+
+
+def test_void_decisions_and_those_of_erased_sessions_are_no_strays() -> None:
+    assert strays([decision(0), decision(1, first=3, term=9)]) == []
+    assert judge({}, [decision(0, first=3)], erased=frozenset({"a"})).strays == []
+
+
+def test_a_decision_on_another_history_is_a_stray() -> None:
+    assert strays([decision(0, first=2)], {"a": Head(0, 1, "another", "cause")}) == [0]
 
 
 def test_an_erasing_decision_takes_what_came_before_and_after_it() -> None:

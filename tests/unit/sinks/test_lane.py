@@ -216,10 +216,10 @@ async def test_enough_company_ends_the_waiting() -> None:
 
 
 @pytest.mark.parametrize("spec", [MESSAGES, TASK_LOGS])
-async def test_what_cannot_be_decoded_is_given_up_unless_it_is_of_the_log(spec: TopicSpec) -> None:
+async def test_what_cannot_be_decoded_is_refused(spec: TopicSpec) -> None:
     async with running({"messages": spec}) as bench:
         bad = Refused(Sent(1), DeadLetterReason.UNDECODABLE, "no magic byte")
         bench.lane.put({PLACE: [*entries(0, 1), Entry(bad.message, None, bad), *entries(2, 3)]}, 1)
         await bench.until_written(3)
-        assert bench.refused == ([] if spec is TASK_LOGS else [bad])
+        assert bench.refused == [bad]
         assert bench.store.next_offset == 3
