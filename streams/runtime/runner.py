@@ -54,6 +54,8 @@ class Runner(Generic[MessageT]):
         self._leaders: dict[Hashable, Ticket] = {}
         self._room = asyncio.Event()
         self._room.set()
+        self._generation = 0
+        """The last one that was assigned here; the acker knows whether it still goes on."""
         self._is_draining = False
 
     @property
@@ -89,9 +91,15 @@ class Runner(Generic[MessageT]):
         self._room.set()
 
     async def assigned(self, places: frozenset[Place], generation: int) -> None:
-        """Start a generation; steps of places that went elsewhere are cancelled before this returns."""
-        await self._cancel([ticket for ticket in self._active.values() if ticket.place not in places])
-        self._finished.keep_only(places)
+        """Start a generation; steps of places that went elsewhere are cancelled before this returns.
+
+        A process that was frozen may get back what others had in the meantime: it missed a generation. What
+        they made of a message may be another decision, and ours void, so the message is taken anew.
+        """
+        stayed: frozenset[Place] = places if generation == self._generation + 1 else frozenset()
+        self._generation = generation
+        await self._cancel([ticket for ticket in self._active.values() if ticket.place not in stayed])
+        self._finished.keep_only(stayed)
         self._acker.begin(generation)
 
     async def drain(self, limit_s: float) -> None:

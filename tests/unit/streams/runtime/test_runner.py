@@ -273,6 +273,22 @@ async def test_what_finished_before_its_partition_went_elsewhere_is_not_believed
     assert bench.role.started == [0, 1, 0, 1]
 
 
+async def test_a_process_that_missed_a_generation_believes_nothing_of_what_it_did() -> None:
+    bench = Bench()
+    await bench.begin()
+    await bench.send(record(0, key=b"a"), record(1, key=b"b"))
+    await settle()
+    bench.runner.revoking()
+    bench.open(1)
+    await until(lambda: bench.runner.unfinished == 1)
+    await bench.begin(3)
+    assert bench.role.cancelled == [0]
+    bench.open(0)
+    await bench.send(record(0, key=b"a"), record(1, key=b"b"), generation=3)
+    await until(lambda: bench.acknowledged == [0, 1])
+    assert bench.role.started == [0, 1, 0, 1]
+
+
 async def test_messages_of_an_old_generation_are_left_alone() -> None:
     bench = Bench()
     await bench.begin(2)
