@@ -10,13 +10,12 @@ from tests.e2e.dev.installed import Maestro
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
-def agent(maestro: Maestro, first_start: object) -> str:
+@pytest.fixture
+def agent(dev: Maestro) -> str:
     """The sample's agent, published."""
-    assert first_start is not None
-    (checked,) = maestro.rows("agents", "check", "agents.yaml", "--json")
+    (checked,) = dev.rows("agents", "check", "agents.yaml", "--json")
     assert checked["ok"], checked
-    (applied,) = maestro.rows("agents", "apply", "agents.yaml", "--json")
+    (applied,) = dev.rows("agents", "apply", "agents.yaml", "--json")
     return str(applied["id"])
 
 
