@@ -213,11 +213,11 @@ class _Attempts(Generic[R]):
         await point(f"{job.role}.published")
 
     def _may_be_forgotten(self, claim: Claimed) -> bool:
-        """Tell whether the journal may have lost earlier attempts: Redis forgot, or they are too old."""
+        """Tell whether the journal may have lost earlier attempts: Redis forgot, they are old, or erased."""
         margin_ms = self._settings.margin_s * 1000
         born_ms = self._job.born_ms
         too_old = self._machine.now_ms() - born_ms > self._settings.keep_s * 1000 - margin_ms
-        return too_old or born_ms <= claim.epoch.born_ms + margin_ms
+        return claim.is_forgotten or too_old or born_ms <= claim.epoch.born_ms + margin_ms
 
     async def _still_held(self, token: str, asked_at: float) -> bool:
         """Verify the claim immediately before the start: a wait or a freeze may have outlived the lease.

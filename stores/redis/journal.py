@@ -1,22 +1,26 @@
 """The journal of steps: who works at one, until when, and its value once it is done."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from stores.redis.connection import RedisConnection
 from stores.redis.contexts import Epoch
 from stores.redis.replies import as_bytes, as_int, as_list, as_text
-from stores.redis.scripts import STEP_CLAIM, STEP_COMPLETE, STEP_RELEASE, STEP_RENEW
+from stores.redis.scripts import STEP_CLAIM, STEP_COMPLETE, STEP_FORGET, STEP_RELEASE, STEP_RENEW
 
 _FORGET_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The step is ours until the lease ends. `taken_over`: another attempt had it and may have started."""
+    """The step is ours until the lease ends."""
 
     epoch: Epoch
     taken_over: bool
+    """Another attempt had it and may have started."""
+    is_forgotten: bool = False
+    """What another attempt left was taken away: whether it is done is in the record alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,9 @@ class Journal:
                 return Busy(as_int(reply[1]))
             case _:
                 epoch = Epoch(id=as_text(reply[1]), born_ms=as_int(reply[2]))
-                return Claimed(epoch=epoch, taken_over=as_int(reply[3]) == 1)
+                return Claimed(
+                    epoch=epoch, taken_over=as_int(reply[3]) == 1, is_forgotten=as_int(reply[4]) == 1
+                )
 
     async def renew(self, partition: int, step_id: str, token: str, lease_ms: int) -> bool:
         """Renew the lease, or ask whether the token still holds the step.
@@ -107,7 +113,17 @@ class Journal:
         )
 
     async def forget(self, partition: int, step_ids: Collection[str]) -> None:
-        """Delete the entries of these steps, done or not. Raises TransientError."""
-        keys = [self._keys.step(partition, step_id) for step_id in step_ids]
-        for start in range(0, len(keys), _FORGET_AT_ONCE):
-            await self._connection.command(b"UNLINK", *keys[start : start + _FORGET_AT_ONCE])
+        """Delete what is kept of these steps, done or not, but that it was. Raises TransientError."""
+        steps = list(step_ids)
+        for start in range(0, len(steps), _FORGET_AT_ONCE):
+            some = steps[start : start + _FORGET_AT_ONCE]
+            await asyncio.gather(*(self._forget(partition, step_id) for step_id in some))
+
+    async def _forget(self, partition: int, step_id: str) -> None:
+        await self._connection.run(
+            STEP_FORGET,
+            self._keys.epoch(partition),
+            self._keys.step(partition, step_id),
+            self._connection.fresh_id(),
+            self._claim_keep_ms,
+        )

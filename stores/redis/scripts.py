@@ -45,6 +45,7 @@ STEP_CLAIM = _load("step_claim", keys=2)
 STEP_RENEW = _load("step_renew", keys=2)
 STEP_COMPLETE = _load("step_complete", keys=2)
 STEP_RELEASE = _load("step_release", keys=2)
+STEP_FORGET = _load("step_forget", keys=2)
 FEED_APPEND = _load("feed_append", keys=2)
 RECENTS_PUT = _load("recents_put", keys=2)
 RECENTS_READ = _load("recents_read", keys=2)
@@ -63,6 +64,7 @@ ALL_SCRIPTS: tuple[Script, ...] = (
     STEP_RENEW,
     STEP_COMPLETE,
     STEP_RELEASE,
+    STEP_FORGET,
     FEED_APPEND,
     RECENTS_PUT,
     RECENTS_READ,

@@ -19,7 +19,7 @@ class Erasure:
         """Delete the journal's values of all steps that the record or the context `before` the erasure knows.
 
         To be called before the stub is stored: afterwards nobody knows the steps. Doing it in vain is
-        harmless, they would only be looked up in the record. A step that works at this moment may still leave
+        harmless: they are looked up in the record. A step that works at this moment may still leave
         its value, until the journal drops it by its age.
 
         Raises:

@@ -284,7 +284,7 @@ class StepValues(Protocol):
     """The journal's values of steps."""
 
     async def forget(self, partition: int, step_ids: Collection[str]) -> None:
-        """Delete the entries of these steps."""
+        """Delete what is kept of these steps; whether they are done is in the record alone from then on."""
         ...
 
 

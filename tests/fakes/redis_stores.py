@@ -37,6 +37,7 @@ class KeptStep:
     taken_over: bool
     value: bytes | None = None
     expires_ms: int = FOREVER_MS
+    is_forgotten: bool = False
 
 
 @dataclass
@@ -227,15 +228,18 @@ class FakeJournal:
     async def claim(self, partition: int, step_id: str, token: str, lease_ms: int) -> Claimed | Done | Busy:
         epoch, now_ms = self._redis.epoch(partition), self._redis.now_ms()
         step = self._found(partition, step_id)
-        taken_over = False
+        taken_over = is_forgotten = False
         if step is not None:
+            is_forgotten = step.is_forgotten
             if step.value is not None:
                 return Done(step.value)
             if step.token != token and step.until_ms > now_ms:
                 return Busy(step.until_ms - now_ms)
             taken_over = step.taken_over if step.token == token else True
-        self._redis.shard(partition).steps[step_id] = KeptStep(epoch.id, token, now_ms + lease_ms, taken_over)
-        return Claimed(epoch, taken_over)
+        self._redis.shard(partition).steps[step_id] = KeptStep(
+            epoch.id, token, now_ms + lease_ms, taken_over, is_forgotten=is_forgotten
+        )
+        return Claimed(epoch, taken_over, is_forgotten)
 
     async def renew(self, partition: int, step_id: str, token: str, lease_ms: int) -> bool:
         step = self._found(partition, step_id)
@@ -246,7 +250,7 @@ class FakeJournal:
 
     async def complete(self, partition: int, step_id: str, token: str, value: bytes, keep_ms: int) -> bool:
         step = self._found(partition, step_id)
-        if step is not None and (step.value is not None or step.token != token):
+        if step is not None and (step.value is not None or (step.token and step.token != token)):
             return False
         now_ms = self._redis.now_ms()
         self._redis.shard(partition).steps[step_id] = KeptStep(
@@ -261,7 +265,10 @@ class FakeJournal:
 
     async def forget(self, partition: int, step_ids: Collection[str]) -> None:
         for step_id in step_ids:
-            self._redis.shard(partition).steps.pop(step_id, None)
+            if (step := self._found(partition, step_id)) is not None:
+                self._redis.shard(partition).steps[step_id] = KeptStep(
+                    step.epoch, "", 0, taken_over=True, is_forgotten=True
+                )
 
 
 class FakeFeed:

@@ -130,7 +130,9 @@ async def test_a_value_is_kept_as_long_as_asked(redis: RedisSide, session_id: st
     assert not claim.taken_over
 
 
-async def test_forgotten_steps_are_claimed_as_if_they_were_new(redis: RedisSide, session_id: str) -> None:
+async def test_forgotten_steps_are_claimed_and_known_to_be_forgotten(
+    redis: RedisSide, session_id: str
+) -> None:
     done, running, other = (f"{session_id}/{name}" for name in ("done", "running", "other"))
     for step in (done, running, other):
         assert isinstance(await redis.one.journal.claim(P, step, "a", 60_000), Claimed)
@@ -138,7 +140,21 @@ async def test_forgotten_steps_are_claimed_as_if_they_were_new(redis: RedisSide,
     await redis.other.journal.forget(P, [done, running, "unknown"])
     await redis.other.journal.forget(P, [])
     for step in (done, running):
-        claimed = await redis.one.journal.claim(P, step, "b", 60_000)
-        assert isinstance(claimed, Claimed)
-        assert not claimed.taken_over
+        assert not await redis.one.journal.renew(P, step, "a", 60_000)
+        for _ in range(2):
+            claimed = await redis.one.journal.claim(P, step, "b", 60_000)
+            assert isinstance(claimed, Claimed)
+            assert claimed.is_forgotten
     assert isinstance(await redis.one.journal.claim(P, other, "b", 60_000), Busy)
+    unknown = await redis.one.journal.claim(P, "unknown", "b", 60_000)
+    assert isinstance(unknown, Claimed)
+    assert not unknown.is_forgotten
+
+
+async def test_an_attempt_whose_step_was_forgotten_meanwhile_still_keeps_what_was_paid_for(
+    redis: RedisSide, session_id: str
+) -> None:
+    assert isinstance(await redis.one.journal.claim(P, session_id, "a", 60_000), Claimed)
+    await redis.one.journal.forget(P, [session_id])
+    assert await redis.one.journal.complete(P, session_id, "a", b"paid", KEEP_MS)
+    assert await redis.one.journal.claim(P, session_id, "b", LEASE_MS) == Done(b"paid")

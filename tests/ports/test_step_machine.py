@@ -60,6 +60,16 @@ async def test_a_try_that_redis_forgot_is_not_made_again(redis: RedisSide, effec
     assert [each.outcome for each in world.published] == [expected]
 
 
+async def test_a_forgotten_step_is_looked_up_however_young_it_is(redis: RedisSide) -> None:
+    world = world_on(redis, EffectClass.PURE, is_young=False)
+    await world.run(lease_s=LEASE_S)
+    assert world.journal is not None
+    await redis.one.journal.forget(0, ["step"])
+    await world.run(lease_s=LEASE_S)
+    assert world.calls == 1
+    assert [each.result for each in world.published] == ["1", "1"]
+
+
 async def test_a_step_that_works_longer_than_its_lease_is_not_taken_over(redis: RedisSide) -> None:
     world = world_on(redis, EffectClass.PURE, is_young=False)
 

@@ -1,9 +1,9 @@
 -- Stores a step's value. Returns 1, or 0 when another token holds the step or it has a value already.
--- An absent entry (never claimed here, lost, or of another epoch) is stored: a paid answer is not thrown away.
+-- An absent entry (never claimed here, lost, forgotten, or of another epoch) is stored: a paid answer is not thrown away.
 -- KEYS: epoch, step. ARGV: fresh epoch id, token, value, lifetime in ms
 local id = current_epoch(ARGV[1])
 local found = redis.call('HMGET', KEYS[2], 'epoch', 'value', 'token')
-if found[1] == id and (found[2] or found[3] ~= ARGV[2]) then
+if found[1] == id and (found[2] or (found[3] and found[3] ~= ARGV[2])) then
   return 0
 end
 redis.call('DEL', KEYS[2])
