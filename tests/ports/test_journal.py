@@ -130,14 +130,12 @@ async def test_a_value_is_kept_as_long_as_asked(redis: RedisSide, session_id: st
     assert not claim.taken_over
 
 
-async def test_forgotten_steps_are_claimed_and_known_to_be_forgotten(
-    redis: RedisSide, session_id: str
-) -> None:
+async def test_of_forgotten_steps_it_is_known_that_they_were(redis: RedisSide, session_id: str) -> None:
     done, running, other = (f"{session_id}/{name}" for name in ("done", "running", "other"))
     for step in (done, running, other):
         assert isinstance(await redis.one.journal.claim(P, step, "a", 60_000), Claimed)
     assert await redis.one.journal.complete(P, done, "a", b"secret", 60_000)
-    await redis.other.journal.forget(P, [done, running, "unknown"])
+    await redis.other.journal.forget(P, [done, running, f"{session_id}/unknown"])
     await redis.other.journal.forget(P, [])
     for step in (done, running):
         assert not await redis.one.journal.renew(P, step, "a", 60_000)
@@ -146,7 +144,7 @@ async def test_forgotten_steps_are_claimed_and_known_to_be_forgotten(
             assert isinstance(claimed, Claimed)
             assert claimed.is_forgotten
     assert isinstance(await redis.one.journal.claim(P, other, "b", 60_000), Busy)
-    unknown = await redis.one.journal.claim(P, "unknown", "b", 60_000)
+    unknown = await redis.one.journal.claim(P, f"{session_id}/unknown", "b", 60_000)
     assert isinstance(unknown, Claimed)
     assert not unknown.is_forgotten
 
