@@ -125,7 +125,7 @@ async def _publish(
                 partition=partition_of(key, house.topics.partitions),
                 key=key.encode(),
                 value=codec.encode(record),
-                headers=(),
+                headers=[],
             )
 
 
@@ -215,7 +215,7 @@ async def _fill(house: House, publisher: Publisher, messages: Iterator[tuple[byt
     topic, pending = house.names.full(MESSAGES), set[asyncio.Task[Any]]()
     for key, value in messages:
         partition = partition_of(key.decode(), house.topics.partitions)
-        sending = publisher.send_raw(topic, partition=partition, key=key, value=value, headers=())
+        sending = publisher.send_raw(topic, partition=partition, key=key, value=value, headers=[])
         pending.add(asyncio.create_task(sending))
         if len(pending) >= _BATCH_ROWS:
             await asyncio.gather(*pending)

@@ -14,6 +14,7 @@ from fastavro import (
 from fastavro.read import SchemaResolutionError
 from pydantic import ValidationError
 
+from bus.avro_reader import Read, reader_of
 from bus.avro_writer import Write, writer_of
 from schemas.avro_names import is_same
 from schemas.avro_schema import canonical_text, schema_id, schema_of, without_logical_types
@@ -58,7 +59,8 @@ class _Writer:
     """How a topic's values were written, parsed once and without logical types."""
 
     topic: str
-    is_current: bool
+    read: Read | None
+    """The quick way for values of the current schema; None for another, whose values are resolved to it."""
     schema: Any
 
 
@@ -205,10 +207,12 @@ class Codec:
         if writer.topic != spec.name:
             message = f"schema id {identity} belongs to {writer.topic}: its records are not for {spec.name}"
             raise PoisonError(message)
+        if writer.read and (quick := writer.read(value, FRAME_BYTES)):
+            return quick
         buffer = BytesIO(value)
         _ = buffer.seek(FRAME_BYTES)
         try:
-            datum = schemaless_reader(buffer, writer.schema, None if writer.is_current else reader.schema)
+            datum = schemaless_reader(buffer, writer.schema, None if writer.read else reader.schema)
         except SchemaResolutionError as error:
             message = f"schema {identity} does not resolve to the current {spec.name}: {error}"
             raise PoisonError(message, code=ErrorCode.UNKNOWN_SCHEMA) from error
@@ -234,7 +238,7 @@ def _writer(registered: RegisteredSchema, current: Mapping[str, Any]) -> _Writer
     # Records and sinks both keep UUIDs as text; converting them to objects and back halves the speed.
     return _Writer(
         topic=registered.topic,
-        is_current=is_same(registered.schema, current),
+        read=reader_of(current) if is_same(registered.schema, current) else None,
         schema=parse_schema(without_logical_types(registered.schema)),
     )
 

@@ -87,6 +87,6 @@ class Sweep:
         await self._erased.delete_rows(transaction, [session.session_id])
         for topic in self._compacted:
             key = session.session_id.encode()
-            await self._tombstones.send_raw(topic, partition=partition, key=key, value=None, headers=())
+            await self._tombstones.send_raw(topic, partition=partition, key=key, value=None, headers=[])
         await self._erased.mark_swept(transaction, session.session_id)
         _log.info("nothing is left of an erased session", session=session.session_id)

@@ -2,11 +2,9 @@
 
 import struct
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import Any
 
 import pytest
-from fastavro import parse_schema, schemaless_writer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,10 +12,7 @@ from bus.avro_writer import writer_of
 from schemas.avro_schema import schema_of
 from schemas.records import Record
 from schemas.topics import ALL_TOPICS
-
-LONGS = st.integers(-(2**63), 2**63 - 1)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
-INSTANTS = st.datetimes(timezones=st.just(UTC))
+from tests.unit.bus.avro_values import by_fastavro, of_fields
 
 
 class Attributes:
@@ -27,43 +22,8 @@ class Attributes:
         self.__dict__.update(values)
 
 
-PLAIN: dict[str, st.SearchStrategy[Any]] = {
-    "string": TEXTS,
-    "long": LONGS,
-    "double": st.floats(allow_nan=False),
-    "boolean": st.booleans(),
-}
-
-
-def values_of(kind: Any) -> st.SearchStrategy[Any]:
-    match kind:
-        case ["null", other]:
-            found = st.none() | values_of(other)
-        case {"logicalType": "timestamp-micros"}:
-            found = INSTANTS
-        case {"type": "enum", "symbols": symbols}:
-            found = st.sampled_from(symbols)
-        case {"type": "array", "items": {"fields": fields}}:
-            found = st.lists(st.fixed_dictionaries(of_fields(fields)), max_size=3)
-        case {"type": plain}:
-            found = PLAIN[plain]
-        case plain:
-            found = PLAIN[plain]
-    return found
-
-
-def of_fields(fields: list[Any]) -> dict[str, st.SearchStrategy[Any]]:
-    return {field["name"]: values_of(field["type"]) for field in fields}
-
-
 def with_attributes(value: Any) -> Any:
     return [Attributes(**each) for each in value] if isinstance(value, list) else value
-
-
-def by_fastavro(schema: Any, datum: dict[str, Any]) -> bytes:
-    buffer = BytesIO()
-    schemaless_writer(buffer, parse_schema(schema), datum)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize("record", [spec.record for spec in ALL_TOPICS if spec.record is not None])
