@@ -60,6 +60,11 @@ def validated(tool: Tool, arguments: str) -> BaseModel | Invocation:
             ErrorCode.INVALID_ARGUMENTS,
             f"the arguments of {tool.name} do not fit: {problems}",
         )
+    except Exception as error:
+        # An author's own validator may raise anything; passed on, it would leave the run without a result.
+        log.exception("validation failed", tool=tool.name)
+        message = f"the arguments of {tool.name} cannot be checked ({type(error).__name__})"
+        return failed(ToolOutcome.INVALID_ARGUMENTS, ErrorCode.INVALID_ARGUMENTS, message)
 
 
 class _BrokenOffError(ToolError):
@@ -127,7 +132,8 @@ class Invoker:
         answer = await self._asked(tool, arguments, context, limit_s)
         match answer:
             case WasDone(value=value):
-                return succeeded(tool.name, value, self._limit_bytes)
+                done = succeeded(tool.name, value, self._limit_bytes)
+                return done if done.is_certain else unknown(tool.name, done.error_message or "")
             case WasNotDone():
                 return None
             case CannotTell(reason=reason):
@@ -192,8 +198,9 @@ def succeeded(name: str, value: Any, limit_bytes: int) -> Invocation:
     try:
         raw = orjson.dumps(value, default=_as_json, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError as error:
+        # It did its work all the same: a model that read of a failure would ask for it once more.
         message = f"{name} returned something that is not JSON ({error})"
-        return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message)
+        return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message, is_certain=False)
     if len(raw) > limit_bytes:
         # Twice: each quote and backslash of the beginning is escaped once more.
         kept = raw[: (limit_bytes - _NOTE_BYTES) // 2].decode(errors="ignore")

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import ToolOutcome
@@ -202,6 +202,29 @@ def test_arguments_that_do_not_fit_tell_the_model_each_field(arguments: str, tol
         ErrorCode.INVALID_ARGUMENTS,
     )
     assert f"the arguments of forecast do not fit: {told}" in (invocation.error_message or "")
+
+
+class Careless(BaseModel):
+    """Arguments whose author did not think of an empty list."""
+
+    days: list[int] = []
+
+    @field_validator("days")
+    @classmethod
+    def _of_a_year(cls, value: list[int]) -> list[int]:
+        return [] if value[0] > 366 else value
+
+
+@tool(effect="pure")
+async def plan(_arguments: Careless, _context: ToolContext) -> None:
+    """Plan."""
+
+
+def test_an_error_of_the_authors_own_validation_is_told_to_the_model() -> None:
+    invocation = validated(plan, '{"days": []}')
+    assert isinstance(invocation, Invocation)
+    assert invocation.outcome is ToolOutcome.INVALID_ARGUMENTS
+    assert invocation.error_message == "the arguments of plan cannot be checked (IndexError)"
 
 
 def test_ten_thousand_wrong_arguments_are_told_in_short() -> None:

@@ -1,6 +1,7 @@
 """A tool that was started and did not say how it ended: what each effect class makes of it."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,7 +42,9 @@ ENDS: dict[str, BaseException | None] = {
     "breaks": ConnectionResetError(),
     "cancelled": asyncio.CancelledError(),
     "says so": ToolError("refused"),
+    "returns no JSON": None,
 }
+RETURNS: dict[str, object] = {"returns no JSON": Decimal("12.50")}
 
 
 def acting(effect: str, how: str, answer: object = None) -> Tool:
@@ -55,14 +58,14 @@ def acting(effect: str, how: str, answer: object = None) -> Tool:
         return answer
 
     @tool(effect=effect, name="act", time_limit_s=0.02, reconcile=ask if effect == "reconcile" else None)
-    async def act(_arguments: Arguments, _context: ToolContext) -> str:
+    async def act(_arguments: Arguments, _context: ToolContext) -> Any:
         """Act."""
         if how == "hangs":
             await hanging()
         error = ENDS[how]
         if error is not None:
             raise error
-        return "done"
+        return RETURNS.get(how, "done")
 
     return act
 
@@ -76,6 +79,7 @@ CASES: list[tuple[str, str, object, ToolOutcome]] = [
     ("once", "cancelled", None, ToolOutcome.OUTCOME_UNKNOWN),
     ("once", "says so", None, ToolOutcome.FAILED),
     ("once", "ends", None, ToolOutcome.SUCCEEDED),
+    ("once", "returns no JSON", None, ToolOutcome.OUTCOME_UNKNOWN),
     ("reconcile", "hangs", WasDone(1), ToolOutcome.SUCCEEDED),
     ("reconcile", "hangs", WasNotDone(), ToolOutcome.TIMED_OUT),
     ("reconcile", "hangs", CannotTell("away"), ToolOutcome.OUTCOME_UNKNOWN),
@@ -88,6 +92,9 @@ CASES: list[tuple[str, str, object, ToolOutcome]] = [
     ("reconcile", "cancelled", True, ToolOutcome.OUTCOME_UNKNOWN),
     ("reconcile", "says so", WasDone(1), ToolOutcome.FAILED),
     ("reconcile", "ends", CannotTell(), ToolOutcome.SUCCEEDED),
+    ("reconcile", "returns no JSON", WasDone("12.50"), ToolOutcome.SUCCEEDED),
+    ("reconcile", "returns no JSON", WasDone(Decimal("12.50")), ToolOutcome.OUTCOME_UNKNOWN),
+    ("pure", "returns no JSON", None, ToolOutcome.FAILED),
 ]
 
 
