@@ -445,14 +445,14 @@ CREATE OR REPLACE FUNCTION public.found_piece(piece_of uuid, number integer)
 AS $function$
     select e.id, e.chunk, e.source, e.session_id, null::text, substr(m.content, e.starts_at + 1, e.length), e.created_at
     from message_embeddings as e
-    join accepted_messages as m on m.id = e.id
+    join accepted_messages as m on m.id = e.id and m.user_id = e.user_id
     where e.id = piece_of and e.chunk = number and e.source = 'message'
         and not exists (select from erased_sessions as x where x.session_id = m.session_id)
         and not exists (select from runs as r where r.id = m.run_id and r.stop_reason = 'rolled_back')
     union all
     select e.id, e.chunk, e.source, e.session_id, d.title, substr(d.content, e.starts_at + 1, e.length), e.created_at
     from message_embeddings as e
-    join documents as d on d.id = e.id
+    join documents as d on d.id = e.id and d.user_id = e.user_id
     where e.id = piece_of and e.chunk = number and e.source = 'document'
         and not exists (select from erased_sessions as x where x.session_id = d.session_id)
 $function$

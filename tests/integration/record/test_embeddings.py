@@ -114,6 +114,20 @@ async def test_a_user_finds_what_is_near_in_messages_and_documents(
     assert await search.nearest("bob", vector_of(BREAD)) == []
 
 
+@pytest.mark.parametrize("other", ["bob", "library"])
+async def test_nobody_finds_anothers_document_by_taking_its_id(
+    sink: EmbeddingsStore, search: EmbeddingSearch, store: PostgresStore, other: str
+) -> None:
+    # Both keep the first of an id that they meet, and the topic's partitions have no order.
+    secret = document(BREAD)
+    taken = document(BREAD, user_id=other).model_copy(update={"id": secret.id})
+    await write_all(store, secret, taken)
+    await write_all(sink, taken, secret)
+    assert await search.nearest(other, vector_of(BREAD)) == []
+    assert await search.hybrid(other, vector_of(BREAD), "bread") == []
+    assert await search.nearest_shared(vector_of(BREAD)) == []
+
+
 async def test_a_long_text_is_found_by_its_piece(
     sink: EmbeddingsStore, search: EmbeddingSearch, store: PostgresStore
 ) -> None:
