@@ -31,7 +31,10 @@ class PromptState:
 
 def read_prompt(messages: Sequence[Mapping[str, Any]]) -> PromptState:
     """Return what `messages` show."""
-    last_user = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    # From the end: the last user message is never far from there, however long the conversation.
+    last_user = len(messages) - 1
+    while last_user >= 0 and messages[last_user].get("role") != "user":
+        last_user -= 1
     question = text_of(messages[last_user]) if last_user >= 0 else ""
     since = messages[last_user + 1 :]
     answers = [message for message in since if message.get("role") == "assistant"]

@@ -1,8 +1,10 @@
 """A generation request's JSON texts as what a model is asked. Pure."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Protocol
+from functools import lru_cache
+from typing import Annotated, Any, Final, Protocol, cast
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from llm.completion import CompletionRequest, Parameters, ToolSpec
@@ -20,15 +22,16 @@ class Specs(Protocol):
 
 class _Parameters(BaseModel):
     # A request of a newer session step may carry more than this version knows.
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     temperature: float | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
     fallback_models: tuple[str, ...] = ()
 
 
-_MESSAGES = TypeAdapter(Annotated[list[dict[str, Any]], Field(min_length=1)])
-_NAMES = TypeAdapter(list[str])
+_NAMES = TypeAdapter(tuple[str, ...])
+_OPTIONS_REMEMBERED: Final = 256
+"""Tool names and parameters are an agent's: its requests repeat them."""
 
 
 def completion_request(request: GenerationRequest, tools: Specs, *, timeout_s: float) -> CompletionRequest:
@@ -38,20 +41,13 @@ def completion_request(request: GenerationRequest, tools: Specs, *, timeout_s: f
         PoisonError: a JSON text has another shape; the message names the field.
 
     """
-    field = "messages"
-    try:
-        messages = _MESSAGES.validate_json(request.messages)
-        field = "tools"
-        names = _NAMES.validate_json(request.tools)
-        field = "parameters"
-        parameters = _Parameters.model_validate_json(request.parameters)
-    except ValidationError as error:
-        message = f"the request's {field} do not fit: {error.errors()[0]['msg']}"
-        raise PoisonError(message, code=ErrorCode.INVALID) from error
+    messages = _messages(request.messages)
+    names = _names(request.tools)
+    parameters = _parameters(request.parameters)
     return CompletionRequest(
         id=request.id,
         model=request.model_name,
-        messages=tuple(messages),
+        messages=messages,
         tools=tools.specs(names),
         parameters=Parameters(
             temperature=parameters.temperature, max_output_tokens=parameters.max_output_tokens
@@ -60,3 +56,37 @@ def completion_request(request: GenerationRequest, tools: Specs, *, timeout_s: f
         purpose=request.purpose,
         fallback_models=parameters.fallback_models,
     )
+
+
+def _messages(text: str) -> tuple[dict[str, Any], ...]:
+    # By hand: that these are objects is all there is to check, and a library takes twice as long for it.
+    try:
+        messages: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _unfit("messages", str(error)) from error
+    if not isinstance(messages, list) or not messages:
+        raise _unfit("messages", "there must be a list of at least one")
+    found = cast("list[object]", messages)
+    if not all(isinstance(message, dict) for message in found):
+        raise _unfit("messages", "each must be an object")
+    return tuple(cast("list[dict[str, Any]]", found))
+
+
+@lru_cache(maxsize=_OPTIONS_REMEMBERED)
+def _names(text: str) -> tuple[str, ...]:
+    try:
+        return _NAMES.validate_json(text)
+    except ValidationError as error:
+        raise _unfit("tools", error.errors()[0]["msg"]) from error
+
+
+@lru_cache(maxsize=_OPTIONS_REMEMBERED)
+def _parameters(text: str) -> _Parameters:
+    try:
+        return _Parameters.model_validate_json(text)
+    except ValidationError as error:
+        raise _unfit("parameters", error.errors()[0]["msg"]) from error
+
+
+def _unfit(field: str, problem: str) -> PoisonError:
+    return PoisonError(f"the request's {field} do not fit: {problem}", code=ErrorCode.INVALID)
