@@ -63,12 +63,11 @@ def _messages(text: str) -> tuple[dict[str, Any], ...]:
     try:
         messages: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _unfit("messages", str(error)) from error
-    if not isinstance(messages, list) or not messages:
-        raise _unfit("messages", "there must be a list of at least one")
-    found = cast("list[object]", messages)
-    if not all(isinstance(message, dict) for message in found):
-        raise _unfit("messages", "each must be an object")
+        raise _unfit(str(error), field="messages") from error
+    found = cast("list[object]", messages) if isinstance(messages, list) else []
+    if not found or not all(isinstance(message, dict) for message in found):
+        problem = "there must be a list of objects, one at least"
+        raise _unfit(problem, field="messages")
     return tuple(cast("list[dict[str, Any]]", found))
 
 
@@ -77,7 +76,7 @@ def _names(text: str) -> tuple[str, ...]:
     try:
         return _NAMES.validate_json(text)
     except ValidationError as error:
-        raise _unfit("tools", error.errors()[0]["msg"]) from error
+        raise _unfit(error.errors()[0]["msg"], field="tools") from error
 
 
 @lru_cache(maxsize=_OPTIONS_REMEMBERED)
@@ -85,8 +84,8 @@ def _parameters(text: str) -> _Parameters:
     try:
         return _Parameters.model_validate_json(text)
     except ValidationError as error:
-        raise _unfit("parameters", error.errors()[0]["msg"]) from error
+        raise _unfit(error.errors()[0]["msg"], field="parameters") from error
 
 
-def _unfit(field: str, problem: str) -> PoisonError:
+def _unfit(problem: str, *, field: str) -> PoisonError:
     return PoisonError(f"the request's {field} do not fit: {problem}", code=ErrorCode.INVALID)
