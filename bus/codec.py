@@ -149,8 +149,9 @@ class Codec:
     def decode_plain(self, spec: TopicSpec, value: bytes | None) -> dict[str, Any]:
         """Return the fields of `value` without a record: uuids as text, instants as integer microseconds.
 
-        For consumers of many values that hand them to a database. Only the Avro types are checked. JSON on
-        inbound topics goes through the record, so that its fields are what Avro would have carried.
+        For consumers of many values that hand them to a database. Only the Avro types are checked. What comes
+        on inbound topics goes through the record: others may write texts there that are no uuids, instants
+        that are no dates, and JSON.
 
         Raises:
             PoisonError, TransientError: as `decode`.
@@ -158,7 +159,7 @@ class Codec:
         """
         form = self._form_of(spec)
         _refuse_size(value)
-        if value and value[0] == _MAGIC:
+        if value and value[0] == _MAGIC and not spec.inbound:
             return self._datum(spec, value, form.writer)
         record = self.decode(spec, value)
         return self._datum(spec, self.encode(record), form.writer)

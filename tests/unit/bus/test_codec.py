@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 
 from bus.codec import FRAME_BYTES, Codec, RegisteredSchema
 from schemas import examples
-from schemas.avro_schema import schema_id, schema_of
+from schemas.avro_schema import schema_id, schema_of, without_logical_types
 from schemas.committed import Committed
 from schemas.errors import ErrorCode, FatalError, PoisonError
-from schemas.records import AnyRecord, Record, TaskLogs, UserMessage
+from schemas.records import AnyRecord, Document, Record, TaskLogs, UserMessage
 from schemas.topics import (
     ALL_TOPICS,
     BY_NAME,
     BY_RECORD,
     DEAD_LETTERS,
+    DOCUMENTS,
     GENERATIONS,
     MAX_VALUE_BYTES,
     USER_MESSAGES,
@@ -216,6 +217,18 @@ def test_avro_with_a_field_that_the_model_refuses_is_invalid_and_named() -> None
     datum = examples.USER_MESSAGE.model_dump() | {"content": "", "on_busy": None}
     with pytest.raises(PoisonError, match="content: String should have at least 1 character") as raised:
         _ = CODEC.decode(USER_MESSAGES, framed(schema_id(schema), schema, datum))
+    assert raised.value.code is ErrorCode.INVALID
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("id", "no uuid"), ("session_id", "no uuid"), ("metadata", "{"), ("created_at", 2**62)],
+)
+def test_avro_of_others_is_checked_also_where_no_record_is_wanted(field: str, value: object) -> None:
+    schema = without_logical_types(schema_of(Document))
+    datum = CODEC.decode_plain(DOCUMENTS, CODEC.encode(examples.DOCUMENT)) | {field: value}
+    with pytest.raises(PoisonError, match=field) as raised:
+        _ = CODEC.decode_plain(DOCUMENTS, framed(schema_id(schema_of(Document)), schema, datum))
     assert raised.value.code is ErrorCode.INVALID
 
 
