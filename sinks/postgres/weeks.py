@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 _WEEK = timedelta(days=7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATES = range((datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1))
 
 
 def week_of(micros: int) -> date:
@@ -14,8 +15,11 @@ def week_of(micros: int) -> date:
 
 
 def weeks_of(instants: Iterable[int]) -> frozenset[date]:
-    """Return the mondays of all weeks that the instants fall into."""
-    return frozenset(week_of(micros) for micros in instants)
+    """Return the mondays of all weeks that the instants fall into.
+
+    None of what is no date: the database refuses that row for want of a partition, and no other.
+    """
+    return frozenset(week_of(micros) for micros in instants if micros in _DATES)
 
 
 def weeks_ahead(now: datetime, count: int) -> frozenset[date]:

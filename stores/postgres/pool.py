@@ -10,7 +10,7 @@ import asyncpg
 import asyncpg.pool
 
 from schemas.errors import MaestroError, TransientError
-from stores.postgres.errors import translation
+from stores.postgres.errors import RefusedError, translation
 from stores.postgres.settings import PostgresSettings
 
 Row = asyncpg.Record
@@ -42,7 +42,12 @@ class Transaction:
     async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Copy rows into a table, in binary: the quickest way for thousands of them."""
         with translation():
-            await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
+            try:
+                await self._connection.copy_records_to_table(table, records=rows, columns=list(columns))
+            except (ValueError, TypeError, OverflowError) as error:
+                # Of an argument the client says in an error of its own that it cannot encode it; not here.
+                message = f"the database cannot hold a row: {error}"
+                raise RefusedError(message) from error
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:

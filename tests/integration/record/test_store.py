@@ -159,16 +159,31 @@ async def test_a_log_entry_that_the_database_refuses_sets_its_session_aside_alon
     assert await SessionLogs(database).head(other.session_id) == Head(0, 0, "", erased=False)
 
 
+async def test_a_log_entry_of_no_date_is_set_aside(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    partition = (await begun(store, topics.TASK_LOGS)).append(made.fence(0), made.logs(1, 1, term=1))
+    row = partition.entries[1].row
+    assert row is not None
+    row["occurred_at"] = 2**62
+    await partition.write(store)
+    assert [each.message.offset for each in partition.refused] == [1]
+    assert await SessionLogs(database).head(made.session_id) == Head(1, 0, "", erased=False)
+
+
 @pytest.mark.parametrize("count", [5, COPY_FROM_ROWS + 1])
+@pytest.mark.parametrize(
+    "bad", [{"content": "\x00"}, {"content": "\ud800"}, {"run_id": "no uuid"}, {"sequence_order": 2**40}]
+)
 async def test_a_bad_row_is_set_apart_whichever_way_the_others_take(
-    store: PostgresStore, database: Database, made: Made, count: int
+    store: PostgresStore, database: Database, made: Made, count: int, bad: dict[str, object]
 ) -> None:
     partition = await begun(store, topics.MESSAGES)
     one = made.message("text")
     partition.append(*([one] * count))
     for number, entry in enumerate(partition.entries):
         assert entry.row is not None
-        entry.row.update({"id": str(UUID(int=number)), "content": "\x00" if number == count - 2 else "text"})
+        entry.row.update({"id": str(UUID(int=number))} | (bad if number == count - 2 else {}))
     await partition.write(store)
     assert [each.message.offset for each in partition.refused] == [count - 2]
     assert len(await database.fetch("select from messages")) == count - 1
