@@ -1,18 +1,23 @@
 """Redis' wire protocol as hiredis speaks it, with types: packing of commands, whole replies from chunks."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import cast
 
 import hiredis
 
+# Until version 6 the server wraps what it refuses inside a script: "ERR Error running script (…): … -OOM …".
+_IN_SCRIPT = re.compile(r"ERR Error running script .*?: -([A-Z]+) ")
+
 
 class ErrorReply(Exception):  # noqa: N818  it is a value among replies; the door translates it
-    """An error that the server answered to one command; `code` is its first word."""
+    """An error that the server answered to one command; `code` is its first word, inside a script too."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
-        self.code = text.partition(" ")[0]
+        wrapped = _IN_SCRIPT.match(text)
+        self.code = wrapped.group(1) if wrapped else text.partition(" ")[0]
 
 
 class ProtocolViolationError(Exception):

@@ -1,7 +1,10 @@
-"""Restarts and failovers of a real Redis: what was kept counts as absent; it may be older."""
+"""Restarts and failovers of a real Redis: what was kept counts as absent, and may be older; refused writes."""
 
 import asyncio
 
+import pytest
+
+from schemas.errors import TransientError
 from stores.redis.contexts import Contexts, Stored
 from stores.redis.journal import Claimed, Journal
 from stores.redis.timers import Timers
@@ -61,4 +64,18 @@ async def test_a_failover_to_an_older_state_makes_all_of_it_absent(own_server: R
     loaded = await contexts.load(P, "s", leave_token=True)
     assert loaded.stored is None
     assert loaded.epoch.id != epoch
+    await connection.stop()
+
+
+async def test_a_full_server_and_one_that_became_a_replica_are_waited_for(own_server: RedisServer) -> None:
+    connection = await connected(own_server)
+    contexts = Contexts(connection)
+    await connection.command(b"CONFIG", b"SET", b"maxmemory", b"1")
+    with pytest.raises(TransientError, match="no memory left"):
+        await contexts.load(P, "s", leave_token=True)
+    await connection.command(b"CONFIG", b"SET", b"maxmemory", b"0")
+    assert (await contexts.load(P, "s", leave_token=True)).token is not None
+    await connection.command(b"REPLICAOF", b"127.0.0.1", b"1")
+    with pytest.raises(TransientError, match="READONLY"):
+        await contexts.load(P, "s", leave_token=True)
     await connection.stop()

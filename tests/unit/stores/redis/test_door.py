@@ -85,6 +85,16 @@ def test_errors_that_pass_are_transient(text: str) -> None:
     assert isinstance(translate(ErrorReply(text)), TransientError)
 
 
+@pytest.mark.parametrize("code", ["OOM", "READONLY", "MISCONF"])
+def test_what_an_older_server_refuses_inside_a_script_is_the_same_error(code: str) -> None:
+    place = "call to f_dc10504938c3fa5995aec3e8c7b403d1ad81a539): @user_script:46: @user_script: 46"
+    reply = ErrorReply(f"ERR Error running script ({place}: -{code} command not allowed: no - WORD of ours")
+    assert reply.code == code
+    assert isinstance(translate(reply), TransientError)
+    own = ErrorReply(f"ERR Error running script ({place}: Script attempted to access nonexistent - global")
+    assert isinstance(translate(own), FatalError)
+
+
 @pytest.mark.parametrize("text", ["NOAUTH x", "WRONGPASS x", "NOPERM x", "ERR invalid password"])
 def test_a_refused_login_names_the_setting(text: str) -> None:
     error = translate(ErrorReply(text))
