@@ -106,7 +106,7 @@ async def test_lists_follow_the_topic_and_are_made_again_when_redis_forgot(
             partition=partition_of(one.session_id, PARTITIONS),
             key=one.session_id.encode(),
             value=None,
-            headers=(),
+            headers=[],
         )
         await until(shows(two.session_id), "the erased session gone")
 

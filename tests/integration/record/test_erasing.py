@@ -52,7 +52,7 @@ class Kafka:
         headers: Sequence[tuple[str, bytes | None]],
     ) -> None:
         """Keep what is sent."""
-        assert headers == ()
+        assert headers == []
         if self.is_away:
             message = "the broker is away"
             raise TransientError(message)
