@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from time import monotonic
 from typing import Final, Protocol
+
+from prometheus_client import Counter
 
 from llm.asking import ask
 from llm.completion import Completion, CompletionRequest, Model, ModelError
@@ -97,7 +99,7 @@ class GenerateJob:
         """Ask the model; an error is a failed generation with a code and a sentence."""
         started = monotonic()
         generation = await self._ask(attempt_id, started)
-        metrics.GENERATIONS.labels(family(self.request.model_name), generation.status.value).inc()
+        _generations(family(self.request.model_name), generation.status).inc()
         if generation.status is GenerationStatus.COMPLETED:
             _count_tokens(generation)
         return with_prompt(self.request, generation)
@@ -182,6 +184,17 @@ def _ms_since(started: float) -> int:
     return round((monotonic() - started) * 1000)
 
 
+@cache
+def _generations(model_family: str, status: GenerationStatus) -> Counter:
+    # Looking a label up costs more than counting.
+    return metrics.GENERATIONS.labels(model_family, status.value)
+
+
+@cache
+def _tokens(model_family: str, kind: str) -> Counter:
+    return metrics.GENERATION_TOKENS.labels(model_family, kind)
+
+
 def _count_tokens(generation: Generation) -> None:
     name = family(generation.model_name)
     for kind, count in (
@@ -191,4 +204,4 @@ def _count_tokens(generation: Generation) -> None:
         ("reasoning", generation.reasoning_tokens),
     ):
         if count:
-            metrics.GENERATION_TOKENS.labels(name, kind).inc(count)
+            _tokens(name, kind).inc(count)

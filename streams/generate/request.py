@@ -64,11 +64,10 @@ def _messages(text: str) -> tuple[dict[str, Any], ...]:
         messages: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise _unfit(str(error), field="messages") from error
-    found = cast("list[object]", messages) if isinstance(messages, list) else []
-    if not found or not all(isinstance(message, dict) for message in found):
+    if not isinstance(messages, list) or set(map(type, cast("list[object]", messages))) != {dict}:
         problem = "there must be a list of objects, one at least"
         raise _unfit(problem, field="messages")
-    return tuple(cast("list[dict[str, Any]]", found))
+    return tuple(cast("list[dict[str, Any]]", messages))
 
 
 @lru_cache(maxsize=_OPTIONS_REMEMBERED)
