@@ -1,6 +1,7 @@
 """Names of the keys: each carries its partition's hash tag, so that one script may touch several of them."""
 
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +11,7 @@ class Keys:
     prefix: str
 
     def _key(self, partition: int, kind: str, name: str = "") -> bytes:
-        return f"{self.prefix}{{t{partition:02d}}}:{kind}{name}".encode()
+        return _beginning(self.prefix, partition, kind) + name.encode()
 
     def epoch(self, partition: int) -> bytes:
         """Marker of the epoch that the partition's data belongs to."""
@@ -43,3 +44,9 @@ class Keys:
     def feed(self, partition: int, session_id: str) -> bytes:
         """Live feed of a session."""
         return self._key(partition, "feed:", session_id)
+
+
+@cache
+def _beginning(prefix: str, partition: int, kind: str) -> bytes:
+    # A few kinds for each partition: every command needs two to six of them.
+    return f"{prefix}{{t{partition:02d}}}:{kind}".encode()

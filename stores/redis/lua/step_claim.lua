@@ -19,7 +19,9 @@ if found[1] == id then
     taken_over = '1'
   end
 end
-redis.call('DEL', KEYS[2])
+if found[1] then
+  redis.call('DEL', KEYS[2])
+end
 redis.call('HSET', KEYS[2], 'epoch', id, 'token', ARGV[2], 'taken_over', taken_over, 'forgotten', forgotten,
   'until_ms', string.format('%.0f', now_ms + ARGV[3]))
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
