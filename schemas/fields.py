@@ -46,6 +46,26 @@ def _checked_json(text: str) -> str:
 _TINY = re.compile(r"[eE]-[0-9]{4}")
 
 
+_DEEPEST = 200
+"""Most levels of arrays and objects: whoever puts the value into another may still write it (254)."""
+
+
+def _not_too_deep(text: str) -> str:
+    # Each level has a bracket: most texts need no look at their values.
+    if text.count("[") + text.count("{") > _DEEPEST and _is_deeper(orjson.loads(text), _DEEPEST):
+        message = f"is nested deeper than {_DEEPEST} levels"
+        raise ValueError(message)
+    return text
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if not isinstance(value, list):
+        return False
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in value)  # pyright: ignore[reportUnknownVariableType]
+
+
 def _without_tiny_numbers(text: str) -> str:
     # PostgreSQL's jsonb refuses a number with more than 16,383 digits after the point; as a double it is 0.
     return _json_of(orjson.loads(text)) if _TINY.search(text) else text
@@ -79,7 +99,7 @@ JsonText = Annotated[
 ]
 """A string that holds JSON."""
 
-JsonInput = Annotated[JsonText, AfterValidator(_without_tiny_numbers)]
+JsonInput = Annotated[JsonText, AfterValidator(_not_too_deep), AfterValidator(_without_tiny_numbers)]
 """A string that holds JSON which somebody outside wrote, in a form that every store takes."""
 
 Timestamp = Annotated[AwareDatetime, Field(json_schema_extra={"avro": "timestamp-micros"})]

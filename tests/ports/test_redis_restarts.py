@@ -1,4 +1,4 @@
-"""Restarts and failovers of a real Redis: what was kept counts as absent, and may be older; refused writes."""
+"""Restarts and failovers of a real Redis: what was kept counts as absent; it may be older; writes refused."""
 
 import asyncio
 

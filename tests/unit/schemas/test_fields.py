@@ -28,6 +28,22 @@ def test_an_object_too_deep_to_be_written_is_a_wrong_field_and_no_crash(field: s
         _Holder.model_validate({field: nested(300)})
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 201 + "]" * 201, '{"in":' * 201 + "1" + "}" * 201, '[{"in":' * 101 + "1" + "}]" * 101]
+)
+def test_text_of_others_that_nobody_could_put_into_another_object_is_a_wrong_field(text: str) -> None:
+    with pytest.raises(ValidationError, match="nested deeper than 200 levels"):
+        _Holder(given=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 200 + "]" * 200, orjson.dumps(nested(200)).decode(), "[" + "[],{}," * 300 + "1]"]
+)
+def test_text_of_others_may_be_deep_and_wide(text: str) -> None:
+    assert _Holder(given=text).given == text
+    assert orjson.dumps({"with": orjson.loads(text)})
+
+
 def test_an_object_becomes_text() -> None:
     assert orjson.loads(_Holder.model_validate({"given": nested(20)}).given) == nested(20)
 
