@@ -93,7 +93,8 @@ def arguments_of(text: str) -> Mapping[str, Any] | str:
     """Return tool arguments as the object that they should be, or as the text that they are."""
     try:
         value: Any = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
+        _ = orjson.dumps([{"arguments": value}])  # as it travels on: less depth can be written than read
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return text
     return cast("dict[str, Any]", value) if isinstance(value, dict) else text
 
