@@ -95,6 +95,11 @@ class Worker:
             self.health.fail(self._failure)
         self._stop.set()
 
+    @property
+    def in_flight(self) -> int:
+        """How many steps hold a slot."""
+        return self._runner.in_flight
+
     def revoking(self) -> None:
         """Stop taking and acknowledging (called by the consumer before its last commit)."""
         self._runner.revoking()

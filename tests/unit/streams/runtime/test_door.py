@@ -10,13 +10,14 @@ import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.runtime.app import FaustDoor, _options
 from streams.runtime.connection import ConnectionOptions
-from streams.runtime.consumer import _continued
+from streams.runtime.consumer import _continued, rest_before_take_s
 from streams.runtime.settings import RuntimeSettings
 
 CONNECTION = ConnectionOptions(bootstrap_servers=("127.0.0.1:1", "127.0.0.1:2"))
@@ -133,6 +134,7 @@ class QuietHooks:
     """Hooks that have nothing to do."""
 
     rebalance_limit_s = 1.0
+    in_flight = 0
 
     def revoking(self) -> None: ...
 
@@ -172,3 +174,14 @@ def test_faust_opens_the_flow_after_its_seek() -> None:
     source = inspect.getsource(Recovery._resume_streams)
     seek, flow = source.index("consumer.perform_seek()"), source.index("app.flow_control.resume()")
     assert seek < flow < source.index("consumer.resume_flow()")
+
+
+def test_messages_gather_only_while_many_steps_are_in_flight() -> None:
+    assert rest_before_take_s(1, since_s=0.0) == 0.0
+    assert rest_before_take_s(64, since_s=0.0) == pytest.approx(0.01)
+    assert rest_before_take_s(64, since_s=0.004) == pytest.approx(0.006)
+    assert rest_before_take_s(64, since_s=1.0) == 0.0
+
+
+def test_faust_takes_messages_through_the_call_that_rests() -> None:
+    assert "self._fetch_records," in inspect.getsource(AIOKafkaConsumerThread.getmany)
