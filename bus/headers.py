@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,9 @@ _SPEC_VERSION = ("ce_specversion", b"1.0")
 _CONTENT = ("content-type", CONTENT_TYPE)
 _TIME_FIELDS = ("updated_at", "created_at", "occurred_at", "timestamp", "born_at", "due_at")
 """Where a record says when it happened; the first that it has counts."""
+
+_INSTANTS_REMEMBERED = 512
+"""The records of one decision share their instants."""
 
 _TYPES: Mapping[type[records.Record], tuple[str, bytes]] = MappingProxyType(
     {record: ("ce_type", f"maestro.{record.__name__}".encode()) for record in BY_RECORD}
@@ -83,5 +87,9 @@ _IDENTITIES: Mapping[type[records.Record], Callable[[Any], str]] = MappingProxyT
 
 
 def _time_of(record: records.Record, field: str | None) -> bytes:
-    moment: datetime = getattr(record, field) if field else datetime.now(UTC)
+    return _written(getattr(record, field) if field else datetime.now(UTC))
+
+
+@lru_cache(maxsize=_INSTANTS_REMEMBERED)
+def _written(moment: datetime) -> bytes:
     return moment.isoformat().encode()

@@ -49,19 +49,20 @@ class Stage:
 
 def stages(logs: TaskLogs) -> tuple[Stage, ...]:
     """Return the stages that `logs` let a watcher see, in order."""
+    at_ms = ms_of(logs.occurred_at)
     return tuple(
-        Stage(kind=STAGE, data=orjson.dumps(_common(entry, logs) | shown(entry)))
+        Stage(kind=STAGE, data=orjson.dumps({**_common(entry, at_ms), **shown(entry)}))
         for entry in logs.entries
         if (shown := _SHOWN.get(entry.action)) is not None
     )
 
 
-def _common(entry: LogEntry, logs: TaskLogs) -> dict[str, Any]:
+def _common(entry: LogEntry, at_ms: int) -> dict[str, Any]:
     return {
         "stage": entry.action.value,
         "sequence": entry.sequence,
         "run_id": entry.run_id,
-        "at_ms": ms_of(logs.occurred_at),
+        "at_ms": at_ms,
         "success": entry.success,
     }
 

@@ -140,7 +140,9 @@ class SessionStep:
 
     async def _apply(self, opened: Opened, event: Event) -> bool:
         """Decide, store and publish. Returns False when somebody else stored first."""
-        after, logs = await self._decided(opened, event)
+        after, logs = opened.context, None
+        if not await self._is_applied(opened.context, event):
+            after, logs = await self._decided(opened, event)
         await point("session.decided")
         if logs is None:
             _refuse_lost_command(opened.context, event)
@@ -177,8 +179,6 @@ class SessionStep:
     async def _decided(self, opened: Opened, event: Event) -> tuple[Context, TaskLogs | None]:
         """Return the context after the event, and its logs; the same context and None for nothing to do."""
         context = opened.context
-        if await self._is_applied(context, event):
-            return context, None
         wanted = agent_wanted(context, event, self._rules)
         agent = None if wanted is None else await self._agents.get(wanted)
         drafts = decide(context, event, agent, self._rules)
@@ -189,8 +189,8 @@ class SessionStep:
 
     async def _is_applied(self, context: Context, event: Event) -> bool:
         known = applied(context, event)
-        run_id = run_of(event)
-        if known is not Applied.ASK_RECORD or run_id is None:
+        run_id = run_of(event) if known is Applied.ASK_RECORD else None
+        if run_id is None:
             return known is Applied.YES
         # Every decision about a run that the context has dropped was published before this moment.
         await self._recorded.passed(TASK_LOGS, event.partition)
