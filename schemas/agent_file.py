@@ -38,6 +38,13 @@ class Approval(StrEnum):
     ALWAYS = "always"
 
 
+Count = Annotated[int, Field(ge=1, le=2**53)]
+"""A number that JSON can say exactly, everywhere."""
+
+Seconds = Annotated[int, Field(ge=1, le=315_360_000)]
+"""At most ten years: a moment that far away is a date, and Redis can wait for it."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,19 +52,19 @@ class _Part(BaseModel):
 class Limits(_Part):
     """Budgets of one run: model calls, tokens, US dollars, seconds. Null means no limit of that kind."""
 
-    generations: Annotated[int, Field(ge=1)] | None = 16
-    tokens: Annotated[int, Field(ge=1)] | None = None
+    generations: Count | None = 16
+    tokens: Count | None = None
     cost: Annotated[float, Field(gt=0)] | None = None
-    seconds: Annotated[int, Field(ge=1)] | None = 900
+    seconds: Seconds | None = 900
 
 
 class SessionLimits(_Part):
     """Budgets of a session over all its runs; null means none. `seconds` are those that runs took."""
 
-    generations: Annotated[int, Field(ge=1)] | None = None
-    tokens: Annotated[int, Field(ge=1)] | None = None
+    generations: Count | None = None
+    tokens: Count | None = None
     cost: Annotated[float, Field(gt=0)] | None = None
-    seconds: Annotated[int, Field(ge=1)] | None = None
+    seconds: Seconds | None = None
 
 
 class AgentConfiguration(_Part):
@@ -67,21 +74,21 @@ class AgentConfiguration(_Part):
     model: Name = "rehearsal"
     fallback_models: tuple[Name, ...] = ()
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: Count | None = None
     tools: tuple[Name, ...] = ()
     planning: Planning = Planning.INLINE
     reflection: Reflection = Reflection.NONE
     on_busy: BusyPolicy = BusyPolicy.ENQUEUE
-    ttl_seconds: Annotated[int, Field(ge=1)] | None = None
-    generation_deadline_s: Annotated[int, Field(ge=1)] = 300
-    tool_deadline_s: Annotated[int, Field(ge=1)] = 300
+    ttl_seconds: Seconds | None = None
+    generation_deadline_s: Seconds = 300
+    tool_deadline_s: Seconds = 300
     limits: Limits = Limits()
     session_limits: SessionLimits = SessionLimits()
     last_answer: bool = False
     """When a budget is used up: whether the model is asked once more, without tools."""
     approvals: Mapping[Name, Approval] = Field(default_factory=dict)
     """Tools that need a person's word before they start."""
-    approval_limit_s: Annotated[int, Field(ge=1)] = 86_400
+    approval_limit_s: Seconds = 86_400
     """How long a person is waited for; then the call counts as denied."""
 
 

@@ -56,6 +56,23 @@ def test_each_budget_ends_the_run_with_its_own_reason(
     assert f"raise the agent's {of}" in (run.error_message or "")
 
 
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"generation_deadline_s": 10**12, "limits": {"seconds": None}},
+        {"tool_deadline_s": 10**12},
+        {"approval_limit_s": 10**12},
+        {"limits": {"tokens": 2**62}},
+    ],
+)
+def test_limits_beyond_all_dates_and_numbers_are_a_fault_of_the_agent(
+    configuration: dict[str, object],
+) -> None:
+    run = ended(session_with(**configuration).say("Go"))
+    assert (run.status, run.stop_reason) == (RunStatus.REJECTED, StopReason.INVALID)
+    assert "should be less than or equal to" in (run.error_message or "")
+
+
 def test_a_step_that_hangs_is_ended_when_the_seconds_of_its_run_are_used_up() -> None:
     session = session_with(limits={"seconds": 30}, tool_deadline_s=300)
     session.say("Go")
