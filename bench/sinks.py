@@ -152,6 +152,7 @@ async def ceilings(house: House, codec: Codec, values: Iterator[bytes]) -> dict[
     await house.database.execute(f"create table bench_copy ({columns}, primary key (id))")
     await house.database.execute("create index on bench_copy (session_id, sequence_order)")
     await house.database.execute(f"create table bench_upsert (like {table.name} including all)")
+    await house.database.execute(table.make_row_type)
     upsert = table.insert.replace(f"insert into {table.name} ", "insert into bench_upsert ", 1)
 
     async def by_copy(some: Sequence[tuple[Any, ...]]) -> None:
@@ -159,7 +160,7 @@ async def ceilings(house: House, codec: Codec, values: Iterator[bytes]) -> dict[
             await transaction.copy("bench_copy", tuple(table.columns), some)
 
     async def by_upsert(some: Sequence[tuple[Any, ...]]) -> None:
-        await house.database.execute(upsert, *zip(*some, strict=True))
+        await house.database.execute(upsert, some)
 
     return {
         "copy_from_memory": await ceiling(house, rows, by_copy),

@@ -25,11 +25,11 @@ _FETCH_RECORDS = 5000
 _FETCH_WAIT_S = 0.5
 _COMMIT_EVERY_S = 2.0
 """Only for those who watch the group's lag."""
-_LOG_REST_S = 0.025
+_LOG_REST_S = 0.05
 _FENCE_REST_S = 0.005
 _FENCES_COME_S = 1.0
 """Rebuilds wait for fences. While some come, none waits longer than 5 ms behind other log records to be
-fetched; the first after a second without any, 25 ms at most."""
+fetched; the first after a second without any, 50 ms at most."""
 _CHORES_EVERY_S = 2.0
 _KEEP_UP_EVERY_S = 6 * 3600.0
 _OVERTAKEN_PAUSE_S = 1.0

@@ -22,7 +22,7 @@ class SinkSettings(BaseSettings):
         description="Their bytes at which fetching pauses, for the log and for the rest each.",
     )
     linger_ms: float = Field(
-        default=200.0,
+        default=400.0,
         ge=0,
         description="Milliseconds that records wait for company; fences never do: rebuilds wait for them.",
     )

@@ -8,6 +8,7 @@ from schemas.lists import DeadLetterReason
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.offsets import move_offsets
 from sinks.ports import Batch, Entry, OnRefused, Refused
+from sinks.postgres.tables import BY_TOPIC
 from sinks.postgres.weeks import weeks_ahead, weeks_of
 from sinks.postgres.writers import Writer, writers
 from stores.postgres.errors import RefusedError
@@ -31,6 +32,8 @@ class PostgresStore:
 
     async def begin(self, places: Sequence[Place]) -> dict[Place, int]:
         """Return the next offset of each partition; a partition met for the first time begins at 0."""
+        for table in BY_TOPIC.values():
+            await self._database.execute(table.make_row_type)
         return await self._progress.begin(places)
 
     async def keep_up(self) -> None:
