@@ -32,9 +32,10 @@ class Feed:
     async def append(
         self, partition: int, session_id: str, entries: Sequence[FeedEntry], *, keep_s: int, max_len: int
     ) -> None:
-        """Append entries in order; the feed expires `keep_s` seconds from now.
+        """Append entries in order to a feed that a decision has begun; it expires `keep_s` seconds from now.
 
-        It keeps about `max_len` entries. Raises TransientError.
+        It keeps about `max_len` entries. Where there is none nothing is kept: words that come when their
+        session is erased already must not stay. Raises TransientError.
         """
         if not entries:
             return

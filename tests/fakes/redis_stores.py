@@ -280,7 +280,7 @@ class FakeFeed:
     async def append(
         self, partition: int, session_id: str, entries: Sequence[FeedEntry], *, keep_s: int, max_len: int
     ) -> None:
-        if entries:
+        if entries and session_id in self._redis.shard(partition).feeds:
             self._redis.append_feed(partition, session_id, entries, keep_s, max_len)
 
     async def delete(self, partition: int, session_id: str) -> None:

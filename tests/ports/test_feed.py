@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from stores.redis.contexts import FeedEntry
+from stores.redis.contexts import FeedEntry, Stored
 from tests.ports.redis_sides import RedisSide
 
 P = 0
@@ -15,8 +15,24 @@ def entries(*words: str) -> tuple[FeedEntry, ...]:
     return tuple(FeedEntry("stage", word.encode()) for word in words)
 
 
+async def begun(redis: RedisSide, session_id: str, *words: str, ttl_s: int = KEEP_S) -> None:
+    """A decision begins the feed with the stages `words`."""
+    contexts = redis.one.contexts
+    loaded = await contexts.load(P, session_id, leave_token=True)
+    assert await contexts.store(
+        P,
+        session_id,
+        epoch=loaded.epoch.id,
+        expected=loaded.token or "",
+        new=Stored(b"context", b"", 1, 1),
+        ttl_s=ttl_s,
+        feed=entries(*words),
+    )
+
+
 async def test_entries_are_read_in_order_and_after_a_place(redis: RedisSide, session_id: str) -> None:
-    await redis.one.feed.append(P, session_id, entries("a", "b"), keep_s=KEEP_S, max_len=MANY)
+    await begun(redis, session_id, "a")
+    await redis.one.feed.append(P, session_id, entries("b"), keep_s=KEEP_S, max_len=MANY)
     await redis.other.feed.append(P, session_id, entries("c"), keep_s=KEEP_S, max_len=MANY)
     items = await redis.one.feed.read(P, session_id)
     assert [(item.kind, item.data) for item in items] == [("stage", b"a"), ("stage", b"b"), ("stage", b"c")]
@@ -28,7 +44,7 @@ async def test_entries_are_read_in_order_and_after_a_place(redis: RedisSide, ses
 async def test_a_waiting_reader_gets_what_comes(redis: RedisSide, session_id: str) -> None:
     waiting = asyncio.create_task(redis.one.feed.read(P, session_id, block_ms=5_000))
     await asyncio.sleep(0.05)
-    await redis.other.feed.append(P, session_id, entries("a"), keep_s=KEEP_S, max_len=MANY)
+    await begun(redis, session_id, "a")
     async with asyncio.timeout(2):
         assert [item.data for item in await waiting] == [b"a"]
 
@@ -60,13 +76,14 @@ async def test_a_reader_that_left_takes_nothing_from_the_next(redis: RedisSide, 
     await asyncio.gather(left, return_exceptions=True)
     other = asyncio.create_task(redis.one.feed.read(P, session_id + "x", block_ms=5_000))
     await asyncio.sleep(0.05)
-    await redis.one.feed.append(P, session_id, entries("not for it"), keep_s=KEEP_S, max_len=MANY)
-    await redis.one.feed.append(P, session_id + "x", entries("for it"), keep_s=KEEP_S, max_len=MANY)
+    await begun(redis, session_id, "not for it")
+    await begun(redis, session_id + "x", "for it")
     async with asyncio.timeout(2):
         assert [item.data for item in await other] == [b"for it"]
 
 
 async def test_a_feed_does_not_grow_without_end(redis: RedisSide, session_id: str) -> None:
+    await begun(redis, session_id, "a")
     for _ in range(10):
         await redis.one.feed.append(P, session_id, entries(*"abcdefghij" * 10), keep_s=KEEP_S, max_len=10)
     left = await redis.one.feed.read(P, session_id, count=2_000)
@@ -74,7 +91,7 @@ async def test_a_feed_does_not_grow_without_end(redis: RedisSide, session_id: st
 
 
 async def test_a_feed_expires_and_appending_renews_that(redis: RedisSide, session_id: str) -> None:
-    await redis.one.feed.append(P, session_id, entries("a"), keep_s=1, max_len=MANY)
+    await begun(redis, session_id, "a", ttl_s=1)
     await asyncio.sleep(0.6)
     await redis.one.feed.append(P, session_id, entries("b"), keep_s=1, max_len=MANY)
     await asyncio.sleep(0.6)
@@ -83,8 +100,11 @@ async def test_a_feed_expires_and_appending_renews_that(redis: RedisSide, sessio
     assert await redis.one.feed.read(P, session_id) == ()
 
 
-async def test_a_deleted_feed_is_empty(redis: RedisSide, session_id: str) -> None:
-    await redis.one.feed.append(P, session_id, [FeedEntry("stage", b"secret")], keep_s=60, max_len=9)
+async def test_a_deleted_feed_is_empty_and_words_that_come_late_begin_no_other(
+    redis: RedisSide, session_id: str
+) -> None:
+    await begun(redis, session_id, "secret")
     await redis.other.feed.delete(P, session_id)
     await redis.other.feed.delete(P, session_id)
+    await redis.one.feed.append(P, session_id, entries("late"), keep_s=KEEP_S, max_len=MANY)
     assert await redis.one.feed.read(P, session_id) == ()

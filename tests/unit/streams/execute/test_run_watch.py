@@ -30,11 +30,14 @@ class World:
     """A feed that a session writes; its clock stands a second after the call was born."""
 
     def __init__(self) -> None:
-        self.feed = FakeFeed(FakeRedis(lambda: BORN_MS + 1_000))
+        self._redis = FakeRedis(lambda: BORN_MS + 1_000)
+        self.feed = FakeFeed(self._redis)
 
     async def say(self, action: Action, run_id: str = TOOL_CALL.run_id, kind: str = "stage") -> None:
-        data = orjson.dumps({"stage": action.value, "run_id": run_id})
-        await self.feed.append(0, TOOL_CALL.session_id, [FeedEntry(kind, data)], keep_s=60, max_len=100)
+        self.put(FeedEntry(kind, orjson.dumps({"stage": action.value, "run_id": run_id})))
+
+    def put(self, entry: FeedEntry) -> None:
+        self._redis.append_feed(0, TOOL_CALL.session_id, [entry], keep_s=60, max_len=2_000)
 
     def watch(self, *, every_s: float = 0.01) -> RunWatch:
         return RunWatch(
@@ -84,11 +87,8 @@ async def test_the_end_of_another_run_and_other_entries_are_none() -> None:
 async def test_an_end_behind_many_entries_is_found() -> None:
     world = World()
     for _ in range(500):
-        await world.feed.append(
-            0, TOOL_CALL.session_id, [FeedEntry("delta", b"{}")], keep_s=60, max_len=2_000
-        )
-    data = orjson.dumps({"stage": "run_cancelled", "run_id": TOOL_CALL.run_id})
-    await world.feed.append(0, TOOL_CALL.session_id, [FeedEntry("stage", data)], keep_s=60, max_len=2_000)
+        world.put(FeedEntry("delta", b"{}"))
+    await world.say(Action.RUN_CANCELLED)
     assert await world.watch().look()
 
 
@@ -169,7 +169,5 @@ async def test_what_a_session_writes_when_a_run_ends_is_understood(action: Actio
     )
     world = World()
     (stage,) = stages(TASK_LOGS.model_copy(update={"entries": (entry,)}))
-    await world.feed.append(
-        0, TOOL_CALL.session_id, [FeedEntry(stage.kind, stage.data)], keep_s=60, max_len=100
-    )
+    world.put(FeedEntry(stage.kind, stage.data))
     assert await world.watch().look()

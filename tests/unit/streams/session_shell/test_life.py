@@ -183,6 +183,8 @@ async def test_an_erased_session_leaves_nothing_and_later_messages_are_acknowled
     command(world, CommandKind.ERASE)
     [erasure] = [message for message in world.inputs() if message.topic.endswith("session-commands")]
     await world.deliver(process, erasure)
+    # Words of the model call that still goes on.
+    await feed.append(home(world), uuid("chat"), [FeedEntry("token", b"my secret")], keep_s=60, max_len=9)
     kept = shard(world)
     assert b"secret" not in kept.contexts[uuid("chat")].stored.context
     assert not kept.feeds
