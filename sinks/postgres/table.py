@@ -45,7 +45,7 @@ class Table:
 
     @cached_property
     def row_type(self) -> str:
-        """Name of the type of rows as they travel: by its columns, so that each version of Maestro has its own."""
+        """Name of the type of rows as they travel, by its columns: each version of Maestro has its own."""
         return f"incoming_{self.name}_{sha256(self._travelling.encode()).hexdigest()[:8]}"
 
     @cached_property
