@@ -33,8 +33,18 @@ def _json_of(value: Any) -> str:
         raise ValueError(message) from error
 
 
+_ESCAPE = re.compile(r"\\(u0000|.)", re.DOTALL)
+
+
+def json_without_nul(text: str) -> str:
+    """Return JSON `text` with each escaped U+0000 replaced; an escaped backslash before "u0000" is none."""
+    if "\\u0000" not in text:
+        return text
+    return _ESCAPE.sub(lambda escape: "\\ufffd" if escape[1] == "u0000" else escape[0], text)
+
+
 def _checked_json(text: str) -> str:
-    clean = text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else text
+    clean = json_without_nul(text)
     try:
         orjson.loads(clean)
     except orjson.JSONDecodeError as error:

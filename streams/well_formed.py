@@ -13,8 +13,3 @@ def well_formed(text: str) -> str:
 def without_nul(text: str) -> str:
     """Return `text` with each U+0000 replaced, which PostgreSQL's text does not take."""
     return text.replace("\x00", "\ufffd") if "\x00" in text else text
-
-
-def json_without_nul(text: str) -> str:
-    """Return JSON `text` with each escaped U+0000 replaced."""
-    return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else text

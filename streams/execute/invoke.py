@@ -11,11 +11,12 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import ErrorCode, TransientError
+from schemas.fields import json_without_nul
 from schemas.lists import ToolOutcome
 from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
 from streams.execute.tool import Tool, ToolContext, ToolError
 from streams.run_watch import RunWatch
-from streams.well_formed import json_without_nul, well_formed, without_nul
+from streams.well_formed import well_formed, without_nul
 from telemetry.logs import logger
 
 log = logger(__name__)

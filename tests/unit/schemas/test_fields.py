@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import orjson
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from schemas.fields import JsonInput, JsonText
@@ -52,6 +54,20 @@ def test_a_number_that_a_database_cannot_hold_is_read_as_a_double() -> None:
     assert orjson.loads(_Holder(given='{"a": 1e-20000, "b": "1E-20000"}').given) == {"a": 0, "b": "1E-20000"}
 
 
-def test_the_text_of_a_log_is_never_rewritten() -> None:
-    text = '{ "release" : "v-e-2024", "a":1e-20000 }'
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{ "release" : "v-e-2024", "a":1e-20000 }',
+        r'{"asked":"what does \\u0000 mean?"}',
+        r'["\\\\u0000", "\"\\u0000", "\n"]',
+    ],
+)
+def test_the_text_of_a_log_is_never_rewritten(text: str) -> None:
     assert _Holder(text=text).text == text
+
+
+@given(st.lists(st.sampled_from(("\x00", "\\", "u0000", '"', "\n"))).map("".join))
+@example("\\u0000")
+def test_nul_is_replaced_wherever_it_is_escaped_and_nothing_else(text: str) -> None:
+    written = orjson.dumps([text]).decode()
+    assert orjson.loads(_Holder(text=written).text) == [text.replace("\x00", "\ufffd")]

@@ -18,6 +18,7 @@ from schemas.records import (
     Task,
     TaskLogs,
 )
+from streams.session import outbox
 from streams.session.context import FORMAT, from_bytes, to_bytes
 from streams.session.event import micros_of, ms_of, time_of
 from streams.session.evolve import FOLDS
@@ -302,3 +303,12 @@ def test_instants_survive_milliseconds_exactly() -> None:
     for ms in (0, 1, 1_767_225_600_001, 4_102_444_799_999):
         assert ms_of(time_of(ms)) == ms
         assert micros_of(time_of(ms)) == ms * 1000
+
+
+def test_what_is_said_about_escapes_stays_to_the_byte_when_it_is_published_again() -> None:
+    session = Simulated()
+    session.say(r"what does \u0000 mean in JSON?")
+    logs = session.decisions[-1]
+    again = outbox.from_bytes(outbox.to_bytes(logs))
+    assert again == logs
+    assert verify_chain([logs]) is None
