@@ -49,14 +49,23 @@ def made_id(random: Random, at_s: float) -> str:
 
 
 class People:
-    """Everybody who writes to the inputs of a history."""
+    """Everybody who writes to the inputs of a history.
+
+    `ahead_s` is how far the clock that made a session's id may be ahead: nobody speaks of a session earlier.
+    """
 
     def __init__(
-        self, random: Random, topics: Topics, later: Callable[[float, Callable[[], None]], None]
+        self,
+        random: Random,
+        topics: Topics,
+        later: Callable[[float, Callable[[], None]], None],
+        *,
+        ahead_s: float,
     ) -> None:
         self._random = random
         self._topics = topics
         self._later = later
+        self._ahead_s = ahead_s
         self.waiting = 0
         self.accepted: list[Accepted] = []
         self.sessions: list[str] = []
@@ -66,17 +75,20 @@ class People:
         random = self._random
         for _ in range(random.choice([1, 1, 2, 3])):
             at_s = random.choice([0.0, 0.5, 2.0]) + random.random()
-            session_id = made_id(random, at_s - random.choice([0.0, 0.0, 1.0]))
+            made_s = at_s - random.choice([0.0, 0.0, 1.0])
+            earliest_s = made_s - self._ahead_s
+            session_id = made_id(random, made_s)
             self.sessions.append(session_id)
             for _ in range(random.choice([1, 1, 2, 3])):
                 self._plan_message(session_id, at_s)
                 at_s += random.choice([0.01, 0.3, 3.0, 9.0]) * random.random()
             if random.random() < _SESSION_COMMANDED:
-                self._plan_command(at_s * random.random(), session_id, random.choice(_SESSION_COMMANDS))
-            if random.random() < _ERASED:
                 self._plan_command(
-                    at_s * random.random() + random.choice([0.0, 5.0]), session_id, CommandKind.ERASE
+                    max(earliest_s, at_s * random.random()), session_id, random.choice(_SESSION_COMMANDS)
                 )
+            if random.random() < _ERASED:
+                erased_s = max(earliest_s, at_s * random.random() + random.choice([0.0, 5.0]))
+                self._plan_command(erased_s, session_id, CommandKind.ERASE)
 
     def asked(self, logs: TaskLogs) -> None:
         """React to what a session asks."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from random import Random
 from typing import Any
 
@@ -121,7 +122,9 @@ class World:
         self.record = SimulatedRecord(self.topics)
         session = drawn.session_settings(random, fast_path=options.fast_path)
         self.promises = Promises(self.topics, self.record, self.redis, session.grace_s)
-        self.people = People(random, self.topics, self.later)
+        # The fast path demands clocks that agree within its margin; without it ids may say what they like.
+        ahead_s = _FAST_MARGIN_MS / 2000 if options.fast_path else inf
+        self.people = People(random, self.topics, self.later, ahead_s=ahead_s)
         self.processes: list[Process] = []
         self.done: set[str] = set()
         self.workers: list[Worker] = []
