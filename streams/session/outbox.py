@@ -80,9 +80,10 @@ class Outbox:
 
         """
         if logs is not None:
-            await self.publish_logs(logs, partition=partition)
+            trace = trace_of(logs)
+            await self._publisher.publish(logs, trace=trace, partition=partition)
             await point("session.logs_published")
-            await self.publish_all(project(after, logs, partition), trace=trace_of(logs), partition=partition)
+            await self.publish_all(project(after, logs, partition), trace=trace, partition=partition)
         self.remember(after.session_id, term=term, version=after.sequence)
 
     async def publish_logs(self, logs: TaskLogs, *, partition: int) -> Delivery:
