@@ -31,6 +31,8 @@ class Claim:
     generation: int
     """The assignment that it belongs to."""
     waiting: deque[Entry] = field(default_factory=deque[Entry])
+    size: int = 0
+    """Bytes of what is waiting."""
 
 
 _Taken = dict[Claim, list[Entry]]
@@ -106,9 +108,11 @@ class Lane:
             claim.fetched = new[-1].message.offset + 1
             if not claim.waiting:
                 self._ready.append(claim)
+            size = sum(map(_size_of, new))
             claim.waiting.extend(new)
+            claim.size += size
             self._count += len(new)
-            self._bytes += sum(map(_size_of, new))
+            self._bytes += size
             if self._linger_s and any(map(_is_awaited, new)):
                 self._awaited_s = time.monotonic()
                 self._enough.set()
@@ -170,12 +174,15 @@ class Lane:
         self._enough.clear()
         while self._ready and count < most and size < most_bytes:
             claim = self._ready.popleft()
-            entries = taken[claim] = []
-            while claim.waiting and count < most and size < most_bytes:
-                entry = claim.waiting.popleft()
-                entries.append(entry)
-                size += _size_of(entry)
-                count += 1
+            if count + len(claim.waiting) <= most and size + claim.size <= most_bytes:
+                entries, taken_bytes = list(claim.waiting), claim.size
+                claim.waiting.clear()
+            else:
+                entries, taken_bytes = _first(claim.waiting, most - count, most_bytes - size)
+            claim.size -= taken_bytes
+            taken[claim] = entries
+            size += taken_bytes
+            count += len(entries)
             if claim.waiting:
                 self._ready.append(claim)  # behind the others: a long partition does not hold them up
         self._count -= count
@@ -236,6 +243,16 @@ class Lane:
             for claim, entries in taken.items()
             if claim.generation == now and self._claims.get(claim.place) is claim
         }
+
+
+def _first(waiting: deque[Entry], most: int, most_bytes: int) -> tuple[list[Entry], int]:
+    entries: list[Entry] = []
+    size = 0
+    while waiting and len(entries) < most and size < most_bytes:
+        entry = waiting.popleft()
+        entries.append(entry)
+        size += _size_of(entry)
+    return entries, size
 
 
 def _size_of(entry: Entry) -> int:

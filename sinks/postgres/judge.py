@@ -7,7 +7,7 @@ predecessor, and a decision counts only if its term is that of the fence in forc
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.lists import Action
 
@@ -25,8 +25,7 @@ class Head:
     cause_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """One record of task-logs: a fence (`fence_previous` is set) or the entries of one decision."""
 
     session_id: str

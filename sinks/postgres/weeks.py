@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 _WEEK = timedelta(days=7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROS_OF_DAY = timedelta(days=1) // timedelta(microseconds=1)
 _DATES = range((datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1))
 
 
@@ -19,7 +20,8 @@ def weeks_of(instants: Iterable[int]) -> frozenset[date]:
 
     None of what is no date: the database refuses that row for want of a partition, and no other.
     """
-    return frozenset(week_of(micros) for micros in instants if micros in _DATES)
+    days = {micros // _MICROS_OF_DAY for micros in instants}
+    return frozenset(week_of(day * _MICROS_OF_DAY) for day in days if day * _MICROS_OF_DAY in _DATES)
 
 
 def weeks_ahead(now: datetime, count: int) -> frozenset[date]:
