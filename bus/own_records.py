@@ -5,7 +5,7 @@ takes; a value that is not as our writers leave it is validated in full by the c
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, cast, get_args
 
@@ -34,18 +34,17 @@ def maker_of(record: type[AnyRecord], schema: Mapping[str, Any]) -> Make | None:
     enums = [(name, _members(record, name)) for name in kinds if kinds[name] == "enum"]
     uuids = [name for name in kinds if kinds[name] == "uuid"]
     texts = [name for name in kinds if kinds[name] == "string"]
+    fields = set(kinds)  # shared: records are frozen, and copies of them copy it
 
     def make(values: dict[str, Any]) -> AnyRecord | None:
-        if not all(map(_is_plain_id, [values[name] for name in uuids])):
-            return None
-        if not all(map(_is_plain_text, [values[name] for name in texts])):
+        if not _is_as_we_write(values, uuids, texts):
             return None
         for name, members in enums:
             if (symbol := values[name]) is not None:
                 values[name] = members[symbol]
         made: AnyRecord = cast("Any", record.__new__)(record)
         object.__setattr__(made, "__dict__", values)
-        object.__setattr__(made, "__pydantic_fields_set__", set(kinds))
+        object.__setattr__(made, "__pydantic_fields_set__", fields)
         object.__setattr__(made, "__pydantic_extra__", None)
         object.__setattr__(made, "__pydantic_private__", None)
         return made
@@ -53,12 +52,14 @@ def maker_of(record: type[AnyRecord], schema: Mapping[str, Any]) -> Make | None:
     return make
 
 
-def _is_plain_id(text: str | None) -> bool:
-    return text is None or _is_uuid(text) is not None
-
-
-def _is_plain_text(text: str | None) -> bool:
-    return text is None or not (_NUL in text or _ESCAPED_NUL in text)
+def _is_as_we_write(values: Mapping[str, Any], uuids: Sequence[str], texts: Sequence[str]) -> bool:
+    for name in uuids:
+        if (text := values[name]) is not None and _is_uuid(text) is None:
+            return False
+    for name in texts:
+        if (text := values[name]) is not None and (_NUL in text or _ESCAPED_NUL in text):
+            return False
+    return True
 
 
 def _kind_of(kind: object) -> str:
