@@ -1,13 +1,15 @@
 """Whatever users, models, tools and people say fits a Kafka message: by the sums, and tried out."""
 
+import orjson
 import pytest
 
 from schemas.lists import CommandKind, RunStatus, ToolOutcome
+from schemas.records import ConversationMessage, UserMessage
 from schemas.topics import MAX_VALUE_BYTES
 from streams.session.context import RECENT_REFLECTIONS
 from streams.session.decide.command import MAX_VALUE_BYTES as SESSION_VALUE_BYTES
 from streams.session.rules import Rules
-from tests.unit.streams.session.simulated import Simulated, agent
+from tests.unit.streams.session.simulated import SESSION, Simulated, agent
 
 NASTY = '\x01\\"'
 """Three characters that take ten bytes in JSON."""
@@ -65,6 +67,38 @@ def test_the_worst_that_everybody_may_say_fits_a_message(reflection: str, approv
     assert [run.status for run in session.context.runs] == [RunStatus.COMPLETED] * 2
     largest = max(len(request.messages.encode()) for request in session.requests())
     assert MAX_VALUE_BYTES // 3 < largest < MAX_VALUE_BYTES * 9 // 10
+
+
+@pytest.mark.parametrize("metadata", ["[{}]", '{{"own":[{}]}}'])
+def test_metadata_of_short_numbers_stays_short(metadata: str) -> None:
+    session = Simulated(rules=Rules(default_agent_id="analyst"))
+    numbers = ",".join(["1e15"] * (session.rules.max_content_bytes // 5 - 10))
+    session.take(
+        UserMessage(session_id=SESSION, user_id="alice", content="hello", metadata=metadata.format(numbers))
+    )
+    (said,) = [record for record in session.outputs if isinstance(record, ConversationMessage)]
+    assert len(said.metadata or "") < session.rules.max_content_bytes
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        (None, {}),
+        ("{ }", {}),
+        (' {"a": {"b": 1} }\n', {"a": {"b": 1}}),
+        ('{"stage": "mine"}', {}),
+        ("[1]", {"value": [1]}),
+        ('"}"', {"value": "}"}),
+        ("null", {"value": None}),
+    ],
+)
+def test_the_stage_stands_beside_the_producers_metadata(
+    metadata: str | None, expected: dict[str, object]
+) -> None:
+    session = Simulated()
+    session.take(UserMessage(session_id=SESSION, user_id="alice", content="hello", metadata=metadata))
+    (said,) = [record for record in session.outputs if isinstance(record, ConversationMessage)]
+    assert orjson.loads(said.metadata or "") == {**expected, "stage": "message"}
 
 
 def _answer_at_length(session: Simulated) -> None:
