@@ -14,9 +14,10 @@ from mode.services import WaitResults
 
 _log = logging.getLogger(__name__)
 
-_BUSY_STEPS = 8
+_BUSY_STEPS = 4
 """Steps in flight from which on messages gather before they are taken."""
-_REST_S = 0.01
+_REST_PER_STEP_S = 0.001
+_LONGEST_REST_S = 0.025
 """Seconds between two takes of a busy process. A fetch names every partition and costs as much for one
 message as for a hundred; what is taken together shares requests to Redis and batches to Kafka."""
 
@@ -164,7 +165,9 @@ class Consumer(driver.Consumer):
 
 def rest_before_take_s(in_flight: int, *, since_s: float) -> float:
     """Return the seconds that a process waits `since_s` after its last take; an idle one takes at once."""
-    return max(0.0, _REST_S - since_s) if in_flight >= _BUSY_STEPS else 0.0
+    if in_flight < _BUSY_STEPS:
+        return 0.0
+    return max(0.0, min(_LONGEST_REST_S, in_flight * _REST_PER_STEP_S) - since_s)
 
 
 def _is_delivery(coros: tuple[Any, ...]) -> bool:

@@ -176,10 +176,11 @@ def test_faust_opens_the_flow_after_its_seek() -> None:
     assert seek < flow < source.index("consumer.resume_flow()")
 
 
-def test_messages_gather_only_while_many_steps_are_in_flight() -> None:
-    assert rest_before_take_s(1, since_s=0.0) == 0.0
-    assert rest_before_take_s(64, since_s=0.0) == pytest.approx(0.01)
-    assert rest_before_take_s(64, since_s=0.004) == pytest.approx(0.006)
+def test_messages_gather_longer_the_more_steps_are_in_flight() -> None:
+    assert rest_before_take_s(3, since_s=0.0) == 0.0
+    assert rest_before_take_s(10, since_s=0.0) == pytest.approx(0.01)
+    assert rest_before_take_s(64, since_s=0.0) == pytest.approx(0.025)
+    assert rest_before_take_s(64, since_s=0.005) == pytest.approx(0.02)
     assert rest_before_take_s(64, since_s=1.0) == 0.0
 
 
