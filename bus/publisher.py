@@ -181,7 +181,8 @@ class Publisher:
         total += sum(len(name) + len(content or b"") for name, content in headers)
         if total > MAX_RECORD_BYTES or len(value or b"") > MAX_VALUE_BYTES:
             raise _too_large(topic, total)
-        return await self._delivered(topic, partition, key, value, headers)
+        # The client takes a list only; what it hands out is a tuple.
+        return await self._delivered(topic, partition, key, value, list(headers))
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` (full name) has. Asked once: topics never grow under us.
