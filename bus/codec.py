@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from bus.avro_reader import Read, reader_of
 from bus.avro_writer import Write, writer_of
-from bus.own_records import Make, maker_of
 from schemas.avro_names import is_same
 from schemas.avro_schema import canonical_text, schema_id, schema_of, without_logical_types
 from schemas.committed import Committed, read_committed
@@ -74,8 +73,6 @@ class _Form:
     writer: _Writer
     write: Write
     times: tuple[str, ...]
-    make: Make | None
-    """For topics that only our own processes write."""
 
 
 class Codec:
@@ -146,11 +143,7 @@ class Codec:
         if value and spec.inbound and value[0] in _JSON_STARTS:
             return _validated(form, _json_object(value))
         if value and value[0] == _MAGIC:
-            fields = _with_times(form, self._datum(spec, value, form.writer))
-            own = None
-            if form.make is not None and value.startswith(form.frame):
-                own = form.make(fields)
-            return _validated(form, fields) if own is None else own
+            return _validated(form, _with_times(form, self._datum(spec, value, form.writer)))
         raise _not_a_value(spec, value)
 
     def decode_plain(self, spec: TopicSpec, value: bytes | None) -> dict[str, Any]:
@@ -199,7 +192,6 @@ class Codec:
             writer=self._writers[identity],
             write=writer_of(current),
             times=_times(current),
-            make=None if BY_NAME[topic].inbound else maker_of(record, current),
         )
 
     def _datum(self, spec: TopicSpec, value: bytes, reader: _Writer) -> dict[str, Any]:

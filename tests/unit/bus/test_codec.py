@@ -17,7 +17,7 @@ from schemas import examples
 from schemas.avro_schema import schema_id, schema_of, without_logical_types
 from schemas.committed import Committed
 from schemas.errors import ErrorCode, FatalError, PoisonError
-from schemas.records import AnyRecord, Document, Generation, Record, TaskLogs, UserMessage
+from schemas.records import AnyRecord, Document, Record, TaskLogs, UserMessage
 from schemas.topics import (
     ALL_TOPICS,
     BY_NAME,
@@ -308,27 +308,3 @@ def test_a_schema_that_does_not_resolve_is_unknown() -> None:
 def test_a_registry_without_the_current_schema_is_fatal() -> None:
     with pytest.raises(FatalError, match="register it"):
         _ = Codec([RegisteredSchema("user-messages", 42, newer())])
-
-
-@pytest.mark.parametrize("topic", TOPICS)
-def test_what_is_read_without_validation_is_what_validation_makes_of_it(topic: str) -> None:
-    record = examples.ALL[topic]
-    read = CODEC.decode(BY_NAME[topic], CODEC.encode(record))
-    validated = type(record).model_validate(dict(record))
-    assert read == validated
-    assert {name: type(value) for name, value in read} == {name: type(value) for name, value in validated}
-    assert read.model_fields_set == validated.model_fields_set
-
-
-@pytest.mark.parametrize("text", ['{"a": "\\u0000"}', '{"a": 1}\x00'])
-def test_texts_that_no_store_takes_are_mended_on_internal_topics_too(text: str) -> None:
-    broken = examples.GENERATION.model_copy(update={"response": text})
-    read = CODEC.decode(GENERATIONS, CODEC.encode(broken))
-    assert read == Generation.model_validate(dict(broken))
-
-
-def test_an_id_that_is_none_is_refused_on_internal_topics_too() -> None:
-    broken = examples.GENERATION.model_copy(update={"run_id": "nobody's"})
-    with pytest.raises(PoisonError, match="run_id") as caught:
-        CODEC.decode(GENERATIONS, CODEC.encode(broken))
-    assert caught.value.code is ErrorCode.INVALID
