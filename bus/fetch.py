@@ -1,8 +1,8 @@
-"""Kafka's fetch request, version 4, written and read in a tenth of the time of a general schema's.
+"""Kafka's fetch request, version 10, written and read in a tenth of the time of a general schema's.
 
 A stream names a hundred partitions in each request, and the client's own classes look at each of their fields
 on the way out and in. The form of the bytes: https://kafka.apache.org/protocol.html#The_Messages_Fetch. Every
-broker since 0.11 takes this version.
+broker since 2.1 takes this version, the first one that may be answered with zstd.
 """
 
 from collections import defaultdict
@@ -26,11 +26,18 @@ _ANYONE = -1
 _UNCOMMITTED = 0
 """Isolation: nothing here writes in Kafka's transactions."""
 
-_HEAD = Struct(">iiiibi")
+_NO_SESSION = 0
+_WHOLE = -1
+"""Epoch of a fetch that names all that it wants, in no fetch session."""
+_UNKNOWN = -1
+"""Leader epoch and start of the log: only replicas know better."""
+
+_HEAD = Struct(">iiiibiii")
 _TOPIC = Struct(">h")
 _COUNT = Struct(">i")
-_WANTED = Struct(">iqi")
-_FOUND = Struct(">ihqqi")
+_WANTED = Struct(">iiqqi")
+_ANSWER = Struct(">ihi")
+_FOUND = Struct(">ihqqqi")
 _ABORTED_BYTES = 16
 
 
@@ -58,16 +65,22 @@ class Parts(Response):
     """The answer."""
 
     API_KEY: ClassVar[int] = 1  # pyright: ignore[reportIncompatibleMethodOverride]
-    API_VERSION: ClassVar[int] = 4  # pyright: ignore[reportIncompatibleMethodOverride]
+    API_VERSION: ClassVar[int] = 10  # pyright: ignore[reportIncompatibleMethodOverride]
     SCHEMA: ClassVar[Schema] = Schema()
 
-    def __init__(self, parts: list[Part]) -> None:
+    def __init__(self, error: int, parts: list[Part]) -> None:
+        self.error = error
+        """The code of why the whole request is refused; 0 when it is not."""
         self.parts = parts
 
     @classmethod
     def decode(cls, data: BytesIO | bytes) -> "Parts":
         """Read what follows the header."""
-        return cls(list(parts_of(data if isinstance(data, bytes) else data.read())))
+        body = data if isinstance(data, bytes) else data.read()
+        _, error, _ = _ANSWER.unpack_from(
+            body
+        )  # between the milliseconds of throttling and the fetch session
+        return cls(error, list(parts_of(body)))
 
     def __repr__(self) -> str:
         return f"{len(self.parts)} parts"
@@ -77,7 +90,7 @@ class Wanted(RequestStruct):
     """The request as it is sent."""
 
     API_KEY = 1
-    API_VERSION = 4
+    API_VERSION = 10
     RESPONSE_TYPE = Parts
     SCHEMA = Schema()
 
@@ -106,24 +119,27 @@ def request_of(positions: Mapping[Place, int]) -> bytes:
     """Return the body of the request for what comes after `positions`."""
     topics: defaultdict[str, list[bytes]] = defaultdict(list)
     for (topic, partition), offset in positions.items():
-        topics[topic].append(_WANTED.pack(partition, offset, _PARTITION_BYTES))
-    written = [_HEAD.pack(_ANYONE, FETCH_WAIT_MS, 1, _FETCH_BYTES, _UNCOMMITTED, len(topics))]
+        topics[topic].append(_WANTED.pack(partition, _UNKNOWN, offset, _UNKNOWN, _PARTITION_BYTES))
+    written = [
+        _HEAD.pack(_ANYONE, FETCH_WAIT_MS, 1, _FETCH_BYTES, _UNCOMMITTED, _NO_SESSION, _WHOLE, len(topics))
+    ]
     for topic, wanted in topics.items():
         name = topic.encode()
         written += [_TOPIC.pack(len(name)), name, _COUNT.pack(len(wanted)), *wanted]
+    written.append(_COUNT.pack(0))  # topics that a fetch session forgets
     return b"".join(written)
 
 
 def parts_of(body: bytes) -> Iterator[Part]:
     """Yield what the answer says of each partition."""
-    topics, place = _COUNT.unpack_from(body, 4)[0], 8  # after the milliseconds of throttling
+    topics, place = _COUNT.unpack_from(body, _ANSWER.size)[0], _ANSWER.size + _COUNT.size
     for _ in range(topics):
         start = place + _TOPIC.size
         end = start + _TOPIC.unpack_from(body, place)[0]
         topic = body[start:end].decode()
         count, place = _COUNT.unpack_from(body, end)[0], end + _COUNT.size
         for _ in range(count):
-            partition, error, _, _, aborted = _FOUND.unpack_from(body, place)
+            partition, error, _, _, _, aborted = _FOUND.unpack_from(body, place)
             place += _FOUND.size + max(aborted, 0) * _ABORTED_BYTES
             size, place = _COUNT.unpack_from(body, place)[0], place + _COUNT.size
             end = place + max(size, 0)

@@ -184,6 +184,8 @@ class Follower:
             if node == _NOBODY:
                 raise LeaderNotAvailableError
             answer = await self._client.send(node, Fetch(positions))
+            if answer.error:
+                raise _error_of(answer.error, "the fetch")
             errors = [error for part in answer.parts if (error := self._kept(part, positions[part.place]))]
         except KafkaError as error:
             errors = [error]
@@ -196,11 +198,8 @@ class Follower:
             await asyncio.sleep(_RETRY_S)
 
     def _kept(self, part: Part, position: int) -> KafkaError | None:
-        kind: type[KafkaError] = for_code(part.error)
-        if kind is OffsetOutOfRangeError:
-            return OffsetOutOfRangeError({TopicPartition(*part.place): position})
         if part.error:
-            return kind(str(part.place))
+            return _error_of(part.error, {TopicPartition(*part.place): position})
         try:
             end = end_of(part)
         except CorruptRecordException as error:
@@ -208,3 +207,8 @@ class Follower:
         if end is not None:
             self._arrived[part.place] = _Arrived(messages_of(part, position), end)
         return None
+
+
+def _error_of(code: int, what: object) -> KafkaError:
+    kind: type[KafkaError] = for_code(code)
+    return kind(what)

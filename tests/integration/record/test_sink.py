@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from bus.admin import Admin
 from bus.codec import Codec
+from bus.connection import client_options
 from bus.consumer import Consumer
 from bus.deadletter import DeadLetters
 from bus.names import TopicNames
@@ -247,6 +249,20 @@ async def test_an_agent_written_as_json_is_recorded_and_its_newest_message_wins(
             return [row["name"] for row in await house.database.fetch("select name from agents")] == ["Two"]
 
         await until(has_the_newest, "the newest agent")
+
+
+async def test_messages_are_recorded_however_their_producer_compresses_them(house: House) -> None:
+    topic = house.names.full(AGENTS)
+    kinds = (None, "gzip", "snappy", "lz4", "zstd")
+    async with house.sink():
+        for kind in kinds:
+            value = (
+                f'{{"id":"{kind}","configuration":{{"model":"m"}},"created_at":"2026-11-18T12:00:00Z",'
+                f'"updated_at":"2026-11-18T12:00:00Z","name":"{kind}"}}'
+            )
+            async with AIOKafkaProducer(**client_options(house.kafka), compression_type=kind) as producer:
+                await producer.send_and_wait(topic, value.encode(), key=b"some", partition=0)
+        await house.until_rows("agents", len(kinds))
 
 
 async def test_a_sink_whose_offsets_another_process_moves_starts_again_from_there(

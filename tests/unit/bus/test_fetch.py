@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 from aiokafka.errors import CorruptRecordException
-from aiokafka.protocol.fetch import FetchRequest_v4, FetchResponse_v4
+from aiokafka.protocol.fetch import FetchRequest_v10, FetchResponse_v10
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from bus.fetch import FETCH_WAIT_MS, Part, Parts, end_of, messages_of, request_of
@@ -15,24 +15,32 @@ MEBIBYTE = 1_048_576
 
 def test_the_request_is_the_clients_own() -> None:
     positions = {("runs", 3): 7, ("tasks", 0): 2**40, ("runs", 1): 0}
-    theirs = FetchRequest_v4(
+    theirs = FetchRequest_v10(
         -1,
         FETCH_WAIT_MS,
         1,
         16 * MEBIBYTE,
         0,
-        [("runs", [(3, 7, MEBIBYTE), (1, 0, MEBIBYTE)]), ("tasks", [(0, 2**40, MEBIBYTE)])],
+        0,
+        -1,
+        [
+            ("runs", [(3, -1, 7, -1, MEBIBYTE), (1, -1, 0, -1, MEBIBYTE)]),
+            ("tasks", [(0, -1, 2**40, -1, MEBIBYTE)]),
+        ],
+        [],
     )
     assert request_of(positions) == theirs.encode()
 
 
 def test_the_answer_is_read_as_the_client_reads_it() -> None:
-    answer = FetchResponse_v4(
+    answer = FetchResponse_v10(
         100,
+        0,
+        0,
         [
-            ("runs", [(3, 0, 9, 9, [(1, 5), (2, 6)], b"batches"), (1, 6, -1, -1, None, None)]),
+            ("runs", [(3, 0, 9, 9, 2, [(1, 5), (2, 6)], b"batches"), (1, 6, -1, -1, -1, None, None)]),
             ("tasks", []),
-            ("ünïcode", [(0, 0, 0, 0, [], b"")]),
+            ("ünïcode", [(0, 0, 0, 0, 0, [], b"")]),
         ],
     )
     assert Parts.decode(BytesIO(answer.encode())).parts == [
@@ -40,6 +48,10 @@ def test_the_answer_is_read_as_the_client_reads_it() -> None:
         Part(("runs", 1), 6, b""),
         Part(("ünïcode", 0), 0, b""),
     ]
+
+
+def test_an_answer_that_refuses_the_whole_request_says_so() -> None:
+    assert Parts.decode(FetchResponse_v10(0, 71, 0, []).encode()).error == 71
 
 
 def written(first: int, *values: bytes | None) -> bytes:
