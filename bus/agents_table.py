@@ -172,7 +172,7 @@ class AgentsTable:
         try:
             record = self._codec.decode(AGENTS, message.value)
         except PoisonError as error:
-            # The agents sink keeps it as a dead letter; an older version of the agent stays in force.
+            # The PostgreSQL sink keeps it as a dead letter; an older version of the agent stays in force.
             _log.warning("agent ignored", offset=message.offset, code=error.code, error=error.message)
             return
         if isinstance(record, Agent):
