@@ -176,7 +176,6 @@ ELSEWHERE = (
             entries=(_ENTRY.model_copy(update={"payload": "{"}),),
         ),
     ),
-    Unreadable("a document with a NUL", *document(content="a\x00b")),
     Unreadable("a document without JSON", *document(metadata="{")),
     Unreadable("a document of nobody's session", *document(session_id="7")),
     Unreadable(
