@@ -10,6 +10,8 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_NAME_CHARACTERS = 200
+
 
 def checked_uuid(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """Return a UUID in canonical text; for click's `callback`.
@@ -49,6 +51,32 @@ def checked_text(_context: click.Context, _parameter: click.Parameter, value: st
         message = "it is empty"
         raise click.BadParameter(message)
     return text
+
+
+def written_text(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a text that can be written into a message; for click's `callback`.
+
+    Raises:
+        click.BadParameter: it came as bytes that are not UTF-8.
+
+    """
+    if value is not None and any("\ud800" <= character <= "\udfff" for character in value):
+        message = "it is not UTF-8"
+        raise click.BadParameter(message)
+    return value
+
+
+def checked_name(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a name of 1 to 200 characters; for click's `callback`.
+
+    Raises:
+        click.BadParameter: it is none.
+
+    """
+    if value is not None and not 1 <= len(value) <= _NAME_CHARACTERS:
+        message = f"give 1 to {_NAME_CHARACTERS} characters"
+        raise click.BadParameter(message)
+    return written_text(context, parameter, value)
 
 
 def session_options(command: F) -> F:

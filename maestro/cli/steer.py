@@ -9,10 +9,11 @@ from typing import Any, NoReturn, TypeVar, cast
 import click
 import orjson
 
-from maestro.cli.options import checked_uuid, login_name
+from maestro.cli.options import checked_name, checked_uuid, login_name, written_text
 from maestro.cli.output import EXIT_FAILED, EXIT_TIMEOUT, EXIT_USAGE, fail, json_option, note, print_json
 from maestro.commands import Came, asked_about, cancelled, sent
 from schemas import ids
+from schemas.agent_file import MOST_SECONDS
 from schemas.lists import CommandKind
 from schemas.records import SessionCommand
 
@@ -41,7 +42,14 @@ def steering(command: F) -> F:
             show_default=True,
             help="Seconds to wait for what comes of it.",
         ),
-        click.option("--user", "user_id", metavar="NAME", default=login_name, help="Who asks; your login."),
+        click.option(
+            "--user",
+            "user_id",
+            metavar="NAME",
+            default=login_name,
+            callback=checked_name,
+            help="Who asks; by default your login.",
+        ),
     ):
         command = option(command)
     return command
@@ -49,7 +57,7 @@ def steering(command: F) -> F:
 
 @click.command()
 @click.argument("run_id", callback=checked_uuid)
-@click.option("--reason", help="Why, in your words.")
+@click.option("--reason", callback=written_text, help="Why, in your words.")
 @steering
 def cancel(*, run_id: str, reason: str | None, user_id: str, timeout_s: float, as_json: bool) -> None:
     """Cancel RUN_ID, whether it runs, waits or is queued.
@@ -62,7 +70,7 @@ def cancel(*, run_id: str, reason: str | None, user_id: str, timeout_s: float, a
 
 @click.command()
 @click.argument("tool_call_id")
-@click.option("--reason", help="Why, in your words.")
+@click.option("--reason", callback=written_text, help="Why, in your words.")
 @steering
 def approve(*, tool_call_id: str, reason: str | None, user_id: str, timeout_s: float, as_json: bool) -> None:
     """Let TOOL_CALL_ID start; `maestro approvals` lists the calls that wait for a word."""
@@ -72,7 +80,7 @@ def approve(*, tool_call_id: str, reason: str | None, user_id: str, timeout_s: f
 
 @click.command()
 @click.argument("tool_call_id")
-@click.option("--reason", help="Why: the model reads it.")
+@click.option("--reason", callback=written_text, help="Why: the model reads it.")
 @steering
 def deny(*, tool_call_id: str, reason: str | None, user_id: str, timeout_s: float, as_json: bool) -> None:
     """Do not let TOOL_CALL_ID start; the model reads why and goes on."""
@@ -87,10 +95,17 @@ def session() -> None:
 
 @session.command()
 @click.argument("session_id", callback=checked_uuid)
-@click.option("--title", help="What lists show.")
-@click.option("--agent", "agent_id", metavar="ID", help="Agent that answers by default.")
-@click.option("--ttl", "ttl_seconds", type=click.IntRange(min=1), help="Seconds until it expires when idle.")
-@click.option("--working-directory", metavar="PATH", help="Folder that tools work in.")
+@click.option("--title", callback=written_text, help="What lists show.")
+@click.option(
+    "--agent", "agent_id", metavar="ID", callback=checked_name, help="Agent that answers by default."
+)
+@click.option(
+    "--ttl",
+    "ttl_seconds",
+    type=click.IntRange(min=1, max=MOST_SECONDS),
+    help="Seconds until it expires when idle.",
+)
+@click.option("--working-directory", metavar="PATH", callback=written_text, help="Folder that tools work in.")
 @click.option("--project-context", metavar="JSON", help="JSON object about the project; @FILE reads it.")
 @click.option("--preferences", metavar="JSON", help="JSON object of the user's wishes; @FILE reads it.")
 @click.option("--metadata", metavar="JSON", help="JSON object kept with the session; @FILE reads it.")

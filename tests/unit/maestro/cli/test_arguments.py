@@ -7,6 +7,8 @@ from maestro.cli.app import COMMANDS, cli
 from maestro.cli.dlq import parsed_place
 
 SESSION = "0197f0a0-0000-7000-8000-000000000001"
+NO_UTF_8 = "\udcff"
+"""What Python makes of an argument that is the byte 0xFF."""
 
 
 @pytest.mark.parametrize(
@@ -30,8 +32,18 @@ SESSION = "0197f0a0-0000-7000-8000-000000000001"
         ["chat", "--session", "x"],
         ["trail"],
         ["trail", SESSION, "--session", SESSION],
+        ["cancel", SESSION, "--user", ""],
+        ["cancel", SESSION, "--user", "x" * 201],
+        ["cancel", SESSION, "--reason", NO_UTF_8],
+        ["approve", SESSION, "--user", NO_UTF_8],
+        ["deny", SESSION, "--reason", NO_UTF_8],
+        ["session", "archive", SESSION, "--user", ""],
+        ["session", "configure", SESSION, "--ttl", "99999999999999999999"],
+        ["session", "configure", SESSION, "--title", NO_UTF_8],
+        ["session", "configure", SESSION, "--agent", ""],
+        ["session", "configure", SESSION, "--working-directory", NO_UTF_8],
     ],
-    ids=" ".join,
+    ids=lambda arguments: ascii(" ".join(arguments)),
 )
 def test_wrong_use_ends_with_exit_code_2_and_nothing_on_stdout(arguments: list[str]) -> None:
     result = CliRunner().invoke(cli, arguments)
