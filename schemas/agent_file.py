@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from schemas.errors import ErrorCode, PoisonError
 from schemas.fields import Name, Text
@@ -41,8 +42,10 @@ class Approval(StrEnum):
 Count = Annotated[int, Field(ge=1, le=2**53)]
 """A number that JSON can say exactly, everywhere."""
 
-Seconds = Annotated[int, Field(ge=1, le=315_360_000)]
-"""At most ten years: a moment that far away is a date, and Redis can wait for it."""
+MOST_SECONDS = 315_360_000
+"""Ten years: a moment that far away is a date, and Redis can wait for it."""
+
+Seconds = Annotated[int, Field(ge=1, le=MOST_SECONDS)]
 
 
 class _Part(BaseModel):
@@ -145,13 +148,22 @@ def parse_agents(text: str, *, source: str) -> tuple[AgentFile, ...]:
     except yaml.YAMLError as error:
         message = f"{source} is not YAML: {error}"
         raise PoisonError(message) from error
+    except RecursionError as error:
+        message = f"{source} cannot be read: it is nested too deep"
+        raise PoisonError(message) from error
     agents: list[AgentFile] = []
     problems: list[str] = []
     for number, document in enumerate(documents, 1):
         try:
-            agents.append(AgentFile.model_validate(document))
+            agent = AgentFile.model_validate(document)
+            _ = agent.model_dump_json()
         except ValidationError as error:
             problems.append(f"{source}, agent {number}: {_fields_of(error)}")
+        except PydanticSerializationError:
+            # YAML's escapes can write half of a surrogate pair, which has no UTF-8.
+            problems.append(f"{source}, agent {number}: a text has a character that UTF-8 cannot write")
+        else:
+            agents.append(agent)
     if problems:
         raise PoisonError("\n".join(problems))
     return tuple(agents)

@@ -10,7 +10,7 @@ import click
 
 from maestro.agents import BUILT_IN
 from maestro.cli.agents_check import check
-from maestro.cli.options import login_name
+from maestro.cli.options import checked_name, login_name
 from maestro.cli.output import EXIT_USAGE, err, fail, json_option, lines, print_rows
 from maestro.clients import KafkaAccess
 from schemas.agent_file import AgentFile, configuration_of, parse_agents
@@ -34,7 +34,12 @@ agents.add_command(check)
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option(
-    "--user", "user_id", metavar="NAME", default=login_name, help="Who owns them; by default your login."
+    "--user",
+    "user_id",
+    metavar="NAME",
+    default=login_name,
+    callback=checked_name,
+    help="Who owns them; by default your login.",
 )
 @click.option("--for-all", is_flag=True, help="They belong to nobody and every user may run them.")
 @json_option

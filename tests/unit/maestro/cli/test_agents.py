@@ -41,6 +41,25 @@ def test_an_agent_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     assert read_files([tmp_path / "a.yaml"])[1] == ["agent one is there 2 times"]
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('id: one\nsystem_prompt: "a\\ud800"\n', "UTF-8"),
+        ("id: " + "[" * 5_000, "nested too deep"),
+    ],
+    ids=["half a surrogate pair", "deep"],
+)
+def test_what_yaml_can_write_and_no_message_can_carry_is_refused(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+
+    found, (problem,) = read_files([tmp_path / "a.yaml"])
+
+    assert not found
+    assert says in problem
+
+
 def test_an_agent_that_is_applied_again_keeps_its_birth() -> None:
     known = ANALYST.record(user_id="alice", now=BEFORE)
 
