@@ -13,7 +13,7 @@ from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from maestro.clients import KafkaAccess, database
 from maestro.settings import load
 from schemas import ids
-from schemas.errors import FatalError, PoisonError, TransientError
+from schemas.errors import ErrorCode, FatalError, PoisonError, TransientError
 from schemas.lists import CommandKind, StopReason
 from schemas.partition import partition_of
 from schemas.records import Record, Run, SessionCommand, UserMessage
@@ -25,7 +25,7 @@ from telemetry.tracing import Trace, derived
 
 _IDLE_READ_S = 1.0
 _CONFIRM_EVERY_S = 0.05
-"""The record is at most a few milliseconds behind the topic."""
+"""The record is some hundred milliseconds behind the topic."""
 
 _RETRY_S = 0.5
 
@@ -115,10 +115,15 @@ class Conversation:
         """Publish a message of this session; it must carry an id.
 
         Raises:
-            PoisonError: it is too large; nothing was sent.
-            TransientError: no acknowledgement in time; it may arrive all the same.
+            PoisonError: it is too large, or the session was erased; nothing was sent.
+            TransientError: no acknowledgement in time, so that it may arrive all the same; or the record
+                cannot be reached.
 
         """
+        if (await self._logs.head(self.session_id)).erased:
+            # It would be acknowledged without a run: an answer would be waited for in vain.
+            text = f"session {self.session_id} was erased, and nobody answers there; begin a new one"
+            raise PoisonError(text, code=ErrorCode.ERASED)
         return await self._publisher.publish(
             message, trace=derived(str(message.id)), partition=self.partition
         )

@@ -12,9 +12,9 @@ from bus.message import Message
 from bus.publisher import Delivery
 from maestro.conversation import Conversation
 from schemas import ids
-from schemas.errors import TransientError
+from schemas.errors import ErrorCode, PoisonError, TransientError
 from schemas.lists import CommandKind, RunStatus, StopReason
-from schemas.records import Record, Run, SessionCommand
+from schemas.records import Record, Run, SessionCommand, UserMessage
 from stores.postgres.session_logs import Head
 from telemetry.tracing import Trace
 
@@ -114,6 +114,20 @@ def opened(topic: Topic, record: Recorded, sent: Sent | None = None) -> Conversa
         codec=CODEC,
         logs=record,
     )
+
+
+async def test_nothing_is_sent_to_an_erased_session() -> None:
+    record, sent = Recorded({}), Sent()
+    message = UserMessage(id=ids.new_id(), session_id=SESSION, user_id="alice", content="hi")
+
+    _ = await opened(Topic([]), record, sent).send(message)
+    assert sent.records == [message]
+
+    record.erased = True
+    with pytest.raises(PoisonError, match="begin a new one") as refused:
+        _ = await opened(Topic([]), record, sent).send(message)
+    assert refused.value.code is ErrorCode.ERASED
+    assert sent.records == [message]
 
 
 async def outcome(conversation: Conversation) -> Run:
