@@ -57,7 +57,9 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
 def translated(error: errors.KafkaError | TimeoutError, *, doing: str) -> MaestroError:
     """Return what `error`, met while `doing` something, means: try again later or stop."""
     name = type(error).__name__
-    detail = f"{name}: {error}" if str(error) else name
+    # The client's own errors begin with their name, others do not.
+    text = str(error)
+    detail = text if text.startswith(name) else f"{name}: {text}" if text else name
     if isinstance(error, TimeoutError):
         return TransientError(f"{doing}: no answer from Kafka in time; is the broker up?")
     if isinstance(error, _FENCED):

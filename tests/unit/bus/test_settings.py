@@ -52,6 +52,14 @@ def test_names_go_both_ways() -> None:
     assert names.group("session") == "test.session"
 
 
+def test_the_name_of_an_error_of_kafka_is_said_once() -> None:
+    from aiokafka import errors  # noqa: PLC0415  the door is bus; this is its test
+
+    for error in (errors.KafkaConnectionError("nobody there"), errors.KafkaConnectionError()):
+        assert translated(error, doing="x").message.count("KafkaConnectionError") == 1
+    assert "nobody there" in translated(errors.KafkaConnectionError("nobody there"), doing="x").message
+
+
 def test_kafkas_errors_say_what_to_do() -> None:
     from aiokafka import errors  # noqa: PLC0415  the door is bus; this is its test
 
