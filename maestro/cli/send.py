@@ -28,7 +28,9 @@ _COLUMNS = ("message_id", "session_id", "run_id", "partition", "offset")
 @click.command()
 @click.argument("content", required=False, callback=checked_text)
 @click.option("--session", "session_id", metavar="ID", callback=checked_uuid, help="Session to go on with.")
-@click.option("--user", "user_id", metavar="NAME", help="Who sends; by default your login.")
+@click.option(
+    "--user", "user_id", metavar="NAME", help="Who sends; by default your login, except with --file."
+)
 @click.option("--agent", "agent_id", metavar="ID", help="Agent that shall answer.")
 @click.option(
     "--file",
