@@ -24,6 +24,15 @@ _CANCEL_LIMIT_S = 3.0
 MessageT = TypeVar("MessageT")
 
 
+def kept(places: frozenset[Place], *, before: int, now: int) -> frozenset[Place]:
+    """Return those of `places` that nobody else can have had between two generations of this process.
+
+    A process that was frozen may get back what others had in the meantime: it missed a generation. What they
+    made of a message may be another decision, and ours void; so nothing that we did counts.
+    """
+    return places if now == before + 1 else frozenset()
+
+
 class Runner(Generic[MessageT]):
     """All steps of one process. Every method is called on the event loop of the process.
 
@@ -91,12 +100,8 @@ class Runner(Generic[MessageT]):
         self._room.set()
 
     async def assigned(self, places: frozenset[Place], generation: int) -> None:
-        """Start a generation; steps of places that went elsewhere are cancelled before this returns.
-
-        A process that was frozen may get back what others had in the meantime: it missed a generation. What
-        they made of a message may be another decision, and ours void, so the message is taken anew.
-        """
-        stayed: frozenset[Place] = places if generation == self._generation + 1 else frozenset()
+        """Start a generation; steps of places that were elsewhere are cancelled before this returns."""
+        stayed = kept(places, before=self._generation, now=generation)
         self._generation = generation
         await self._cancel([ticket for ticket in self._active.values() if ticket.place not in stayed])
         self._finished.keep_only(stayed)

@@ -21,6 +21,7 @@ from stores.redis.contexts import Epoch
 from stores.redis.journal import Claimed
 from streams.barrier import Barrier
 from streams.journaled import OnceTokens, _Attempts
+from streams.runtime import runner
 from streams.session import log, rebuild, step
 from streams.session.applied import Applied
 from streams.session.context import FORMAT, to_bytes
@@ -329,6 +330,10 @@ def _no_new_epoch_for_steps() -> Sequence[Replacement]:
     return [(FakeJournal, "claim", claim)]
 
 
+def _no_missed_generation() -> Sequence[Replacement]:
+    return [(runner, "kept", lambda places, **_: places)]
+
+
 MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
     {
         name: Mutation(rule=rule, replaced=replaced)
@@ -360,6 +365,11 @@ MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
             ("TMDUE", "A timer is removed only if its due time is unchanged", _no_due_time),
             ("ARMKEY", "Timers are put back in every new epoch of Redis", _no_arming),
             ("DRAINARM", "Steps in flight end before the timers are put back", _no_draining),
+            (
+                "MISSED",
+                "A process that missed a generation takes its messages anew",
+                _no_missed_generation,
+            ),
             ("OFFCAS", "The sink moves its offsets by compare-and-set", _no_compared_offsets),
             ("FIRSTWINS", "The first result of a step wins in the record", _last_wins),
             ("VER", "A state is replaced by a strictly greater term and version only", _no_version),

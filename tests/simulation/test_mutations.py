@@ -27,6 +27,7 @@ KNOWN = (
     Noticed("FCAS", (162, 191)),
     Noticed("TOKEN", (112, 1819)),
     Noticed("BORN", (228, 428)),
+    Noticed("MISSED", (2160, 3932)),
 )
 
 
