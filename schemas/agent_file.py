@@ -14,6 +14,9 @@ from schemas.fields import Name, Text
 from schemas.lists import AgentStatus, BusyPolicy
 from schemas.records import Agent
 
+MAX_CONFIGURATION_BYTES = 65_536
+"""Largest configuration, as JSON: each run carries a copy."""
+
 
 class Planning(StrEnum):
     """Whether a run thinks before it acts."""

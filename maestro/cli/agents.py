@@ -13,7 +13,7 @@ from maestro.cli.agents_check import check
 from maestro.cli.options import checked_name, login_name
 from maestro.cli.output import EXIT_USAGE, err, fail, json_option, lines, print_rows
 from maestro.clients import KafkaAccess
-from schemas.agent_file import AgentFile, configuration_of, parse_agents
+from schemas.agent_file import MAX_CONFIGURATION_BYTES, AgentFile, configuration_of, parse_agents
 from schemas.errors import ErrorCode, FatalError, PoisonError
 from schemas.records import Agent
 from telemetry.tracing import derived
@@ -82,6 +82,13 @@ def read_files(files: Iterable[Path]) -> tuple[list[AgentFile], list[str]]:
         for agent in found
         if agent.type == BUILT_IN
     ]
+    for agent in found:
+        size = len(agent.configuration().model_dump_json().encode())
+        if size > MAX_CONFIGURATION_BYTES:
+            problems.append(
+                f"agent {agent.id}: its configuration has {size:,} bytes as JSON, and a run carries at most "
+                f"{MAX_CONFIGURATION_BYTES:,}: shorten the system prompt"
+            )
     ids = [agent.id for agent in found]
     problems += [f"agent {name} is there {ids.count(name)} times" for name in sorted(_repeated(ids))]
     return found, problems

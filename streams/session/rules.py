@@ -5,6 +5,8 @@ They are settings: the fold never reads them, what they caused is in the logs.
 
 from dataclasses import dataclass
 
+from schemas.agent_file import MAX_CONFIGURATION_BYTES
+
 _FIXED_BYTES = 131_072
 """The session's own values, its task's prompt, notes of a run, known and waiting runs and steps."""
 
@@ -26,7 +28,7 @@ class Rules:
     """Seconds without activity until a session is idle; 0: never."""
     max_content_bytes: int = 262_144
     """Largest user message; a larger one is rejected as too_large."""
-    max_configuration_bytes: int = 65_536
+    max_configuration_bytes: int = MAX_CONFIGURATION_BYTES
     """Largest agent configuration that a run can carry."""
     max_answer_bytes: int = 131_072
     """Largest model answer, its text and tool arguments together."""

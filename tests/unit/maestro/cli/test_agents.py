@@ -60,6 +60,14 @@ def test_what_yaml_can_write_and_no_message_can_carry_is_refused(
     assert says in problem
 
 
+def test_an_agent_that_no_run_could_carry_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"id: one\nsystem_prompt: {'x' * 65_536}\n")
+
+    (problem,) = read_files([tmp_path / "a.yaml"])[1]
+
+    assert problem.startswith("agent one: its configuration has 65,9")
+
+
 def test_an_agent_that_is_applied_again_keeps_its_birth() -> None:
     known = ANALYST.record(user_id="alice", now=BEFORE)
 
