@@ -7,7 +7,7 @@ from time import monotonic, time
 from bus.admin import Lag
 from bus.message import Place
 from maestro.clients import KafkaAccess, database
-from schemas.errors import MaestroError
+from schemas.errors import MaestroError, NotFoundError
 from schemas.topics import GENERATION_REQUESTS, SESSIONS, TOOL_CALLS, TopicSpec
 from sinks.embeddings.items import TOPICS as EMBEDDED
 from sinks.postgres.tables import BY_TOPIC
@@ -98,6 +98,7 @@ async def measure_lag() -> tuple[list[GroupLag], str | None]:
     Raises:
         TransientError: Kafka cannot be reached.
         FatalError: it refuses us.
+        NotFoundError: there are no topics.
 
     """
     kafka = await KafkaAccess.from_environment()
@@ -116,6 +117,12 @@ async def measure_lag() -> tuple[list[GroupLag], str | None]:
             rows = [partition_lag(place, lag, stored.get(place)) for place, lag in sorted(lags.items())]
             aged = await _aged(kafka, group, rows)
             groups.append(summary(kafka.names.group(group.name), aged))
+    if not any(group.partitions for group in groups):
+        message = (
+            f"there are no topics that begin with {kafka.names.prefix!r}: run `maestro topics`, "
+            "or check MAESTRO_TOPIC_PREFIX"
+        )
+        raise NotFoundError(message)
     return groups, trouble
 
 
