@@ -331,7 +331,10 @@ def _no_new_epoch_for_steps() -> Sequence[Replacement]:
 
 
 def _no_missed_generation() -> Sequence[Replacement]:
-    return [(runner, "kept", lambda places, **_: places)]
+    def kept(places: Any, **_: int) -> Any:
+        return places
+
+    return [(runner, "kept", kept)]
 
 
 MUTATIONS: Mapping[str, Mutation] = MappingProxyType(
