@@ -151,4 +151,4 @@ def _instant(eight: bytes) -> int | None:
         found, end = _long(eight, 0)
     except IndexError:
         return None
-    return found if end == len(eight) == 8 else None  # noqa: PLR2004
+    return found if end == len(eight) == 8 else None  # noqa: PLR2004  as many as were taken

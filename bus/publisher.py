@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from time import monotonic, perf_counter
 from typing import Any
 
@@ -30,7 +29,6 @@ MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 16_384
 """Largest sum of key, value and headers: room for framing and for what compression adds to random bytes."""
 
 _STOP_LIMIT_S = 10.0
-_KEYS_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +39,6 @@ class Delivery:
     partition: int
     offset: int
     timestamp_ms: int
-
-
-@lru_cache(maxsize=_KEYS_REMEMBERED)
-def _partition_of(key: bytes, partitions: int) -> int:
-    return partition_of(key, partitions)
 
 
 class Publisher:
@@ -123,7 +116,7 @@ class Publisher:
         """
         topic, key, value, headers = self._message(record, trace)
         if partition is None:
-            partition = _partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
+            partition = partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
         return await self._delivered(topic, partition, key, value, [*headers, *more_headers])
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:

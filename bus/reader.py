@@ -154,7 +154,7 @@ class TopicReader:
     async def _existing(self) -> list[TopicPartition]:
         places: list[TopicPartition] = []
         # The public way to learn a topic's partitions is to subscribe, which would begin to fetch.
-        await self._consumer._client.set_topics(self._topics)  # noqa: SLF001
+        await self._consumer._client.set_topics(self._topics)  # noqa: SLF001  see above
         for topic in self._topics:
             found: set[int] | None = self._consumer.partitions_for_topic(topic)
             if not found:

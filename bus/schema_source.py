@@ -17,8 +17,8 @@ async def open_codec(settings: SchemaSettings, names: TopicNames) -> Codec:
     if settings.url is None:
         return Codec()
     # An HTTP client and its TLS cost a tenth of a second, which programs without a registry need not pay.
-    from bus.registry import Registry  # noqa: PLC0415
-    from bus.schema_lookup import SchemaLookup  # noqa: PLC0415
+    from bus.registry import Registry  # noqa: PLC0415  see above
+    from bus.schema_lookup import SchemaLookup  # noqa: PLC0415  likewise
 
     # A message that waits for its schema is tried again by whoever reads it.
     hurried = settings.model_copy(update={"tries": 1})

@@ -9,7 +9,7 @@ from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.ports import DeadLetterBox, Refused
 from sinks.refusals import Refusals
 
-_NEWER = frozenset({DeadLetterReason.UNKNOWN_SCHEMA})
+_NEWER = DeadLetterReason.UNKNOWN_SCHEMA
 """A schema that nobody knows here: a newer worker may have written the record. To pass over a decision would
 set its session's later ones aside too, and an older sink beside newer workers is no fault of theirs."""
 
@@ -37,7 +37,7 @@ class Rejects:
 
         """
         for each in refused:
-            if self._topics[each.message.topic] is TASK_LOGS and each.reason in _NEWER:
+            if self._topics[each.message.topic] is TASK_LOGS and each.reason is _NEWER:
                 raise _written_by_another_version(each)
         counted = [each for each in refused if not self._topics[each.message.topic].inbound]
         refusals = self._refusals.adding(len(counted), now_s=time.monotonic())

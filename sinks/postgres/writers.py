@@ -98,8 +98,9 @@ class TaskLogsWriter:
         records = [entry.row for entry in sound if entry.row]
         places = {row["session_id"]: entry.message.partition for entry in sound if (row := entry.row)}
         heads, erased = await self._heads(transaction, sorted(places))
-        verdict = judge(heads, [_decision_of(entry) for entry in sound], erased=erased)
-        for _, why in verdict.strays:
+        verdict = judge(heads, [decision_of(entry) for entry in sound], erased=erased)
+        if verdict.strays:
+            _, why = verdict.strays[0]
             raise RefusedError(why)
         shared = list(map(self._shared, records))
         rows = [(*self._own(part), *shared[index]) for index, part in verdict.accepted]
@@ -156,7 +157,8 @@ async def insert(
     return await transaction.execute(table.insert_staged)
 
 
-def _decision_of(entry: Entry) -> Decision:
+def decision_of(entry: Entry) -> Decision:
+    """Return an entry of task-logs as the judge takes it."""
     row = entry.row or {}
     return Decision(
         session_id=row["session_id"],

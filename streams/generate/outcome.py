@@ -80,12 +80,7 @@ def unpack(request: GenerationRequest, value: bytes) -> Generation:
 
 
 def with_prompt(request: GenerationRequest, generation: Generation) -> Generation:
-    """Return `generation` with the request's prompt, or with a note where both do not fit one message.
-
-    A request that does not fit has no prompt to show: its text need not even be JSON.
-    """
-    if generation.error_code == ErrorCode.INVALID:
-        return generation
+    """Return `generation` with the request's prompt, or with a note where both do not fit one message."""
     answer_bytes = len(generation.response.encode()) + len(generation.tool_calls.encode())
     prompt_bytes = len(request.messages.encode())
     prompt = request.messages

@@ -1,7 +1,6 @@
 """Misplaced messages: sent on to the partition and under the key that their session has, with the same id."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from schemas.partition import partition_of
 from streams.runtime.record import Record as Message
@@ -16,7 +15,6 @@ _OURS = frozenset({HEADER, "content-type", FORWARDED_FROM})
 _OUR_PREFIX = "ce_"
 _MAX_HEADER_BYTES = 32_768
 """Beyond it the producer's own headers are left out, so that the message still fits."""
-_SESSIONS_REMEMBERED = 65_536
 
 
 def is_misplaced(message: Message, session_id: str, *, partitions: int) -> bool:
@@ -26,12 +24,7 @@ def is_misplaced(message: Message, session_id: str, *, partitions: int) -> bool:
     """
     if message.key != session_id.encode():
         return True
-    return message.partition != _partition_of(session_id, partitions)
-
-
-@lru_cache(maxsize=_SESSIONS_REMEMBERED)
-def _partition_of(session_id: str, partitions: int) -> int:
-    return partition_of(session_id, partitions)
+    return message.partition != partition_of(session_id, partitions)
 
 
 async def forward(
@@ -46,7 +39,7 @@ async def forward(
     await publisher.publish(
         record,
         trace=trace,
-        partition=_partition_of(event.session_id, partitions),
+        partition=partition_of(event.session_id, partitions),
         more_headers=kept_headers(message),
     )
 

@@ -9,8 +9,9 @@ from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.batch import winners
 from sinks.errors import OvertakenError
 from sinks.ports import Batch, Entry, OnRefused, Refused
-from sinks.postgres.judge import Decision, Head, judge
+from sinks.postgres.judge import Head, judge
 from sinks.postgres.tables import BY_TOPIC
+from sinks.postgres.writers import decision_of
 from tests.fakes.record import FakeRecord, row_of
 from tests.simulation.topics import Fetched, Topics
 
@@ -52,7 +53,7 @@ class SimulatedRecord(FakeRecord):
     def write_logs(self, entries: Sequence[Entry]) -> list[Refused]:
         """Write what the judge accepts; return what does not continue its session's log."""
         sound = [entry for entry in entries if entry.row]
-        verdict = judge(self.heads, [_decision(entry) for entry in sound], erased=frozenset(self.erased))
+        verdict = judge(self.heads, [decision_of(entry) for entry in sound], erased=frozenset(self.erased))
         for index, part in verdict.accepted:
             logs = _record(sound[index])
             assert isinstance(logs, TaskLogs)
@@ -129,16 +130,3 @@ def _record(entry: Entry) -> Record:
     message = entry.message
     assert isinstance(message, Fetched)
     return message.kept.record
-
-
-def _decision(entry: Entry) -> Decision:
-    row = entry.row or {}
-    return Decision(
-        session_id=row["session_id"],
-        partition=entry.message.partition,
-        offset=entry.message.offset,
-        term=row["term"],
-        fence_previous=row["fence_previous"],
-        cause_id=row["cause_id"],
-        entries=row["entries"],
-    )

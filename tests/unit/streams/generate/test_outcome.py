@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus.codec import Codec
 from llm.completion import AskedCall, Completion, ModelError, Usage
-from schemas.errors import ErrorCode, PoisonError
+from schemas.errors import ErrorCode
 from schemas.lists import GenerationStatus
 from schemas.records import Generation
 from schemas.topics import GENERATIONS, MAX_VALUE_BYTES
@@ -130,12 +130,3 @@ def test_the_largest_prompts_that_fit_are_kept_and_a_larger_one_leaves_a_note(an
     cut = with_prompt(REQUEST.model_copy(update={"messages": noted}), generation)
     (note,) = orjson.loads(cut.prompt)
     assert f"{len(noted)} bytes is left out" in note["content"]
-
-
-def test_a_request_that_is_no_json_leaves_no_prompt_behind() -> None:
-    request = REQUEST.model_copy(update={"messages": "no json"})
-    error = PoisonError("the request's messages do not fit", code=ErrorCode.INVALID)
-    generation = with_prompt(request, failed(request, error, at=AT, latency_ms=0, attempt_id=ATTEMPT))
-    assert generation.prompt == "[]"
-    assert unpack(request, pack(generation)) == generation
-    assert CODEC.decode(GENERATIONS, CODEC.encode(generation)) == generation
