@@ -16,6 +16,7 @@ from stores.postgres.errors import RefusedError
 from stores.postgres.pool import Database, Transaction
 from stores.postgres.progress import Progress
 from telemetry.metrics import SINK_BATCH_SECONDS, SINK_ROWS
+from telemetry.points import point
 
 SINK = "embeddings"
 _TABLE = "message_embeddings"
@@ -60,6 +61,8 @@ class EmbeddingsStore:
                 refused += [_refusal(messages[id(plan.item)], reason) for plan, reason in bad]
                 if refused:
                     await refuse(refused)
+                await point("embeddings.written")
+        await point("embeddings.committed")
         self._vectors.forget()
         SINK_ROWS.labels(SINK, _TABLE).inc(written)
 

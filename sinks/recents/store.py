@@ -12,6 +12,7 @@ from bus.message import Place
 from sinks.ports import Batch, Entry, OnRefused, Row
 from stores.redis.recents import RecentSession, newest
 from telemetry.metrics import SINK_BATCH_SECONDS, SINK_ROWS
+from telemetry.points import point
 
 SINK = "recents"
 _LISTS = "recents"
@@ -65,8 +66,10 @@ class RecentsStore:
                 found = newest(recent_session(entry.row) for entry in batch.entries if entry.row is not None)
                 await self._lists.put([each for each in found if each.session_id not in gone])
                 await self._lists.remove(sorted(gone))
+                await point("recents.written")
                 await self._lists.move({move.partition: move.next for move in batch.moves})
                 SINK_ROWS.labels(SINK, _LISTS).inc(len(found))
+        await point("recents.committed")
 
     def watch(self, again: Callable[[], None]) -> Callable[[], Awaitable[None]]:
         """Return a chore that calls `again` when Redis has forgotten how far this sink has come."""

@@ -144,6 +144,7 @@ class Rebuilder:
         await point("session.fenced")
         term = delivery.offset + 1
         await self._barrier.wait(delivery.topic, event.partition, term)
+        await point("session.barrier_passed")
         return term
 
     async def _decisions(self, session_id: str, head: Head) -> Sequence[TaskLogs]:

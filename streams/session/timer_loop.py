@@ -15,6 +15,7 @@ from streams.session.event import time_of
 from streams.session.in_flight import InFlight
 from streams.session.ports import Barrier, EndOffsets, Publisher, RecordedTimers, Timers, TopicNames
 from streams.session.settings import SessionSettings
+from telemetry.points import point
 from telemetry.tracing import derived
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class TimerLoop:
             due_at=time_of(timer.due_ms),
         )
         await self._publisher.publish(fired, trace=derived(identity), partition=partition)
+        await point("session.timer_published")
         await self._timers.remove_if_unchanged(partition, timer)
 
     async def _drained(self, partition: int) -> None:
