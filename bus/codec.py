@@ -21,7 +21,7 @@ from schemas.avro_schema import canonical_text, schema_id, schema_of, without_lo
 from schemas.committed import Committed, read_committed
 from schemas.errors import ErrorCode, FatalError, PoisonError
 from schemas.records import AnyRecord, Record
-from schemas.topics import ALL_TOPICS, BY_NAME, BY_RECORD, MAX_VALUE_BYTES, TopicSpec
+from schemas.topics import ALL_TOPICS, BY_NAME, MAX_VALUE_BYTES, TopicSpec
 
 FRAME_BYTES = 5
 """The Confluent framing: a zero byte and the schema's id in four bytes, big-endian."""
@@ -66,12 +66,10 @@ class _Writer:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a record type is written and read now."""
+    """How a record type is read now."""
 
     record: type[AnyRecord]
-    frame: bytes
     writer: _Writer
-    write: Write
     times: tuple[str, ...]
 
 
@@ -97,6 +95,7 @@ class Codec:
         self._lookup = lookup
         self._writers: dict[int, _Writer] = {}
         self._forms: dict[str, _Form] = {}
+        self._writes: dict[type[Record], Write] = {}
         versions = (committed or read_committed()).versions
         theirs = tuple(registered)
         for spec in ALL_TOPICS:
@@ -120,9 +119,8 @@ class Codec:
             PoisonError: a value has no Avro form (an integer beyond 64 bits).
 
         """
-        form = self._forms[BY_RECORD[type(record)].name]
         try:
-            return form.frame + form.write(record.__dict__)
+            return self._writes[type(record)](record.__dict__)
         except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
             message = f"{type(record).__name__} cannot be written as Avro: {error}"
             raise PoisonError(message) from error
@@ -186,11 +184,10 @@ class Codec:
             identity = same[-1]
         own = RegisteredSchema(topic, identity, current)
         self.learn(own)
+        self._writes[record] = writer_of(current, prefix=bytes([_MAGIC]) + identity.to_bytes(4, "big"))
         return _Form(
             record=record,
-            frame=bytes([_MAGIC]) + identity.to_bytes(4, "big"),
             writer=self._writers[identity],
-            write=writer_of(current),
             times=_times(current),
         )
 
