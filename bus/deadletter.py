@@ -15,6 +15,7 @@ PREFIX = "__connect.errors."
 
 REASON = "maestro.reason"
 TRUNCATED = "maestro.truncated_from_bytes"
+HEADERS_DROPPED = "maestro.headers_dropped"
 
 _MAX_MESSAGE_CHARACTERS = 2_000
 _MAX_HEADER_BYTES = MAX_RECORD_BYTES - MAX_VALUE_BYTES - 32_768
@@ -75,10 +76,10 @@ class DeadLetters:
         )
         if value is not None and kept is not None and len(kept) < len(value):
             ours.append((TRUNCATED, str(len(value)).encode()))
-        theirs = _without_ours(headers)
+        theirs = without_reasons(headers)
         if sum(len(name) + len(content or b"") for name, content in theirs) > _MAX_HEADER_BYTES:
             theirs = []
-            ours.append(("maestro.headers_dropped", b"true"))
+            ours.append((HEADERS_DROPPED, b"true"))
         _ = await self._sender.send_raw(
             self._names.full(DEAD_LETTERS),
             partition=partition,
@@ -115,10 +116,11 @@ def _reasons(
     ]
 
 
-def _without_ours(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
-    # A message that was driven again and failed again carries the first reasons: only the last count.
+def without_reasons(headers: Sequence[tuple[str, bytes | None]]) -> list[tuple[str, bytes | None]]:
+    """Return headers without those that say why a message became a dead letter: its producer's own. Pure."""
+    # Also for new letters: headers of an old one may have been copied, and only the last reasons count.
     return [
         (name, content)
         for name, content in headers
-        if not name.startswith(PREFIX) and name not in {REASON, TRUNCATED, "maestro.headers_dropped"}
+        if not name.startswith(PREFIX) and name not in {REASON, TRUNCATED, HEADERS_DROPPED}
     ]

@@ -132,6 +132,30 @@ class TopicReader:
             for message in messages:
                 yield message
 
+    async def message_at(self, place: Place, offset: int, *, deadline_s: float) -> Message | None:
+        """Return the message at `offset` of a partition that is read, None when it is not there (any more).
+
+        Reading goes on behind it: for a reader that looks single messages up, not for one that follows.
+
+        Raises:
+            TransientError: no answer within `deadline_s`; or Kafka does not answer.
+            FatalError: Kafka refuses us.
+
+        """
+        partition = TopicPartition(*place)
+        doing = f"reading {place[0]}, partition {place[1]}, offset {offset}"
+        try:
+            async with asyncio.timeout(deadline_s):
+                ends = await self._consumer.end_offsets([partition])
+                firsts = await self._consumer.beginning_offsets([partition])
+                if not firsts[partition] <= offset < ends[partition]:
+                    return None
+                self._consumer.seek(partition, offset)
+                message: Message = await self._consumer.getone(partition)
+        except (KafkaError, TimeoutError) as error:
+            raise translated(error, doing=doing) from error
+        return message if message.offset == offset else None
+
     async def end_offsets(self) -> Mapping[Place, int]:
         """Return the offset after the last message of each partition that is read.
 

@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tool-call": ("maestro.cli.trail:tool_call", "Show a tool call with its result, generation and task."),
     "tail": ("maestro.cli.tail:tail", "Print a topic as JSON lines."),
     "lag": ("maestro.cli.lag:lag", "Say how far each consumer group is behind."),
-    "dlq": ("maestro.cli.dlq:dlq", "List and show dead letters."),
+    "dlq": ("maestro.cli.dlq:dlq", "List dead letters, drive them again, or give them up."),
     "agents": ("maestro.cli.agents:agents", "Publish agents from YAML files."),
     "worker": ("maestro.cli.worker:worker", "Run one worker process of a role."),
     "sink": ("maestro.cli.worker:sink", "Run one sink process."),

@@ -5,13 +5,15 @@ import difflib
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from bus.codec import Codec
-from bus.deadletter import PREFIX, REASON
+from bus.deadletter import PREFIX
+from bus.letters import is_mark
 from bus.message import Message
 from bus.names import TopicNames
 from schemas.errors import MaestroError, NotFoundError
 from schemas.topics import BY_NAME, DEAD_LETTERS, TopicSpec
-from streams.session.forward import FORWARDED_FROM
 
 
 def topic_named(name: str, names: TopicNames) -> TopicSpec:
@@ -47,7 +49,12 @@ def as_json(message: Message, names: TopicNames, codec: Codec) -> dict[str, Any]
 
 def timestamp_of(message: Message) -> str:
     """Return when the broker took a message, in ISO 8601, UTC, with milliseconds."""
-    moment = datetime.fromtimestamp(message.timestamp / 1000, UTC)
+    return iso_time(message.timestamp)
+
+
+def iso_time(unix_ms: int) -> str:
+    """Return an instant in ISO 8601, UTC, with milliseconds."""
+    moment = datetime.fromtimestamp(unix_ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -58,27 +65,12 @@ def is_of_session(shown: dict[str, Any], session_id: str) -> bool:
     return session_id in (shown["key"], about)
 
 
-def dead_letter(message: Message) -> dict[str, Any]:
-    """Return why and whence a dead letter came: place, reason, message, stage and the original's place."""
-    headers = {name: _text(content) for name, content in message.headers}
-    return {
-        "place": f"{message.partition}:{message.offset}",
-        "timestamp": timestamp_of(message),
-        "reason": headers.get(REASON),
-        "message": headers.get(f"{PREFIX}exception.message"),
-        "stage": headers.get(f"{PREFIX}stage"),
-        "topic": headers.get(f"{PREFIX}topic"),
-        "partition": _number(headers.get(f"{PREFIX}partition")),
-        "offset": _number(headers.get(f"{PREFIX}offset")),
-        "first_at": headers.get(FORWARDED_FROM),
-        "key": _text(message.key),
-    }
-
-
 def _value(message: Message, names: TopicNames, codec: Codec) -> dict[str, Any]:
     if message.value is None:
         return {"value": None}
     spec = names.spec_of(message.topic)
+    if spec is DEAD_LETTERS and is_mark(message):
+        return _json(message.value)
     if spec is DEAD_LETTERS:
         # The original's value, which may well be readable: a record refused by a store, for example.
         spec = names.spec_of(dict(message.headers).get(f"{PREFIX}topic", b"").decode(errors="replace"))  # pyright: ignore[reportOptionalMemberAccess]
@@ -90,13 +82,16 @@ def _value(message: Message, names: TopicNames, codec: Codec) -> dict[str, Any]:
         return _raw(message.value, error.message)
 
 
+def _json(value: bytes) -> dict[str, Any]:
+    try:
+        return {"value": orjson.loads(value)}
+    except orjson.JSONDecodeError as error:
+        return _raw(value, str(error))
+
+
 def _raw(value: bytes, error: str) -> dict[str, Any]:
     return {"raw": base64.b64encode(value).decode(), "error": error}
 
 
 def _text(content: bytes | None) -> str | None:
     return None if content is None else content.decode(errors="replace")
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None

@@ -3,7 +3,6 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from schemas import ids
 from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.records import Generation, Record, SessionCommand, TimerFired, ToolResult, UserMessage
@@ -11,6 +10,7 @@ from schemas.topics import GENERATIONS, SESSION_COMMANDS, TIMERS, TOOL_RESULTS, 
 from streams.runtime.record import Record as Message
 from streams.session.event import Event, EventRecord
 from streams.session.forward import forward, is_misplaced
+from streams.session.identity import place_id
 from streams.session.in_flight import InFlight
 from streams.session.ports import DeadLetters, Decoder, Publisher, TopicNames
 from streams.session.step import SessionStep
@@ -127,7 +127,7 @@ class SessionRole:
             problem = f"a message of {spec.name} without a value says nothing: send a record"
             raise PoisonError(problem, code=ErrorCode.UNDECODABLE)
         record = _event_record(self._decoder.decode(spec, message.value), spec)
-        identity = record.id or ids.event_id(spec.name, message.partition, message.offset)
+        identity = record.id or place_id(message, spec, self._names)
         trace = parse(message.headers) or derived(identity)
         event = Event(
             id=identity,

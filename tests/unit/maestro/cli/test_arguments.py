@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from maestro.cli.app import COMMANDS, cli
-from maestro.cli.dlq import parsed_place
+from maestro.cli.places import parsed_place, parsed_ranges
 
 SESSION = "0197f0a0-0000-7000-8000-000000000001"
 NO_UTF_8 = "\udcff"
@@ -27,6 +27,17 @@ NO_UTF_8 = "\udcff"
         ["dlq", "list", "--reason", "boredom"],
         ["dlq", "show", "three"],
         ["dlq", "show", "1", "2", "3"],
+        ["dlq", "show", "1:2-3"],
+        ["dlq", "list", "--state", "lost"],
+        ["dlq", "redrive"],
+        ["dlq", "redrive", "three"],
+        ["dlq", "redrive", "3:17", "3:40-17"],
+        ["dlq", "redrive", "3:17-4:20"],
+        ["dlq", "redrive", "3:17", "--limit", "0"],
+        ["dlq", "redrive", "--reason", "boredom"],
+        ["dlq", "discard", "3:17"],
+        ["dlq", "discard", "3:17", "--note", " "],
+        ["dlq", "discard", "--note", "old"],
         ["agents", "apply"],
         ["agents", "apply", "/does/not/exist.yaml"],
         ["chat", "--session", "x"],
@@ -63,3 +74,8 @@ def test_every_command_of_the_table_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize("words", [("3", "17"), ("3:17",)])
 def test_a_dead_letter_is_named_by_partition_and_offset(words: tuple[str, ...]) -> None:
     assert parsed_place(words) == (3, 17)
+
+
+def test_dead_letters_are_named_by_places_and_ranges_of_one_partition() -> None:
+    assert parsed_ranges(("3", "17")) == [(3, 17, 17)]
+    assert parsed_ranges(("3:17", "0:1-4", "2:5-2:9")) == [(3, 17, 17), (0, 1, 4), (2, 5, 9)]

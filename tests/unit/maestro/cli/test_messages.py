@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import pytest
 
 from bus.codec import Codec
-from bus.deadletter import PREFIX, REASON
+from bus.deadletter import PREFIX
+from bus.letters import MARK
 from bus.names import TopicNames
-from maestro.cli.messages import as_json, dead_letter, is_of_session, topic_named
+from maestro.cli.messages import as_json, is_of_session, topic_named
 from schemas.errors import NotFoundError
 from schemas.records import UserMessage
 from schemas.topics import RUNS
@@ -73,24 +74,10 @@ def test_a_dead_letter_of_a_foreign_topic_is_shown_raw() -> None:
     assert "none of ours" in as_json(Read(topic="maestro.dead-letters"), NAMES, CODEC)["error"]
 
 
-def test_a_dead_letter_says_whence_and_why() -> None:
-    headers: list[tuple[str, bytes | None]] = [
-        (f"{PREFIX}topic", b"maestro.runs"),
-        (f"{PREFIX}partition", b"4"),
-        (f"{PREFIX}offset", b"21"),
-        (f"{PREFIX}exception.message", b"it starts with 0xff"),
-        (REASON, b"undecodable"),
-    ]
+def test_a_mark_on_the_dead_letter_topic_is_shown_as_the_json_that_it_is() -> None:
+    mark = Read(topic="maestro.dead-letters", value=b'{"did":"discarded"}', headers=[(MARK, b"discarded")])
 
-    letter = dead_letter(Read(headers=headers))
-
-    assert letter["place"] == "3:17"
-    assert (letter["topic"], letter["partition"], letter["offset"]) == ("maestro.runs", 4, 21)
-    assert (letter["reason"], letter["message"]) == ("undecodable", "it starts with 0xff")
-
-
-def test_a_dead_letter_that_somebody_else_wrote_does_not_break_the_list() -> None:
-    assert dead_letter(Read(headers=[(f"{PREFIX}offset", b"x")]))["offset"] is None
+    assert as_json(mark, NAMES, CODEC)["value"] == {"did": "discarded"}
 
 
 def test_a_topic_is_found_with_and_without_its_prefix() -> None:

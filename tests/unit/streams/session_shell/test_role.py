@@ -1,14 +1,17 @@
 """Which messages the session role takes, sends on, or gives up."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
+from bus.redrive import FIRST_PLACE, Origin, redriven_headers
 from schemas import ids
 from schemas.errors import PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.partition import partition_of
 from schemas.records import Run, UserMessage
-from schemas.topics import TASK_LOGS, USER_MESSAGES
+from schemas.topics import GENERATIONS, TASK_LOGS, TOOL_RESULTS, USER_MESSAGES, TopicSpec
 from streams.runtime.record import Record as Message
 from telemetry.tracing import parse
 from tests.unit.streams.session_shell.world import World, uuid
@@ -76,6 +79,68 @@ async def test_plain_json_without_an_id_is_answered_and_its_trace_is_kept() -> N
     world.work()
     await world.settle()
     assert [row.output for row in world.record.rows.values() if isinstance(row, Run)] == ["It is 42."]
+
+
+def redriven(message: Message, world: World, *, offset: int, times: int = 1) -> Message:
+    """The message as it comes back when its dead letter is driven again."""
+    origin = Origin(message.topic, message.partition, message.offset)
+    headers = redriven_headers(message.headers, origin=origin, letter="0:0", times=times)
+    kept = tuple((name, content or b"") for name, content in headers)
+    world.now_ms += 10
+    return replace(message, offset=offset, timestamp_ms=world.now_ms, headers=kept)
+
+
+@pytest.mark.parametrize("fields", [{}, {"id": uuid("own")}])
+async def test_a_message_that_is_driven_again_is_answered_once_with_and_without_an_id(
+    fields: dict[str, object],
+) -> None:
+    world = World()
+    first = raw(world, says(**fields))
+    once = redriven(first, world, offset=first.offset + 1)
+    twice = redriven(once, world, offset=first.offset + 2, times=2)
+    for message in (once, twice, redriven(first, world, offset=first.offset + 3)):
+        await world.process().role.step(message)
+    world.work()
+    await world.settle()
+    [run] = [row for row in world.record.rows.values() if isinstance(row, Run)]
+    own = ids.event_id("user-messages", first.partition, first.offset)
+    assert (run.message_id, run.output) == (fields.get("id") or own, "It is 42.")
+
+
+async def test_a_misplaced_message_that_is_driven_again_is_answered_once() -> None:
+    world = World()
+    first = raw(world, says(), key=None)
+    for offset in (8, 9):
+        await world.process().role.step(redriven(first, world, offset=offset))
+    await world.settle()
+    [run] = [row for row in world.record.rows.values() if isinstance(row, Run)]
+    assert run.message_id == ids.event_id("user-messages", first.partition, first.offset)
+
+
+@pytest.mark.parametrize("first_place", [b"maestro.runs/1/2", b"orders/1/2", b"nonsense", b"a/b/c"])
+async def test_a_first_place_that_is_none_of_its_topic_does_not_count(first_place: bytes) -> None:
+    world = World()
+    message = replace(raw(world, says()), headers=((FIRST_PLACE, first_place),))
+    await world.process().role.step(message)
+    decided = next(logs for logs in world.record.accepted(SESSION))
+    assert decided.cause_id == ids.event_id("user-messages", message.partition, message.offset)
+
+
+@pytest.mark.parametrize("spec", [GENERATIONS, TOOL_RESULTS], ids=lambda spec: spec.name)
+async def test_a_result_that_is_driven_again_changes_nothing(spec: TopicSpec) -> None:
+    world = World()
+    world.say("chat", "one")
+    await world.settle()
+    world.check("chat")
+    before = [logs.model_dump() for logs in world.record.accepted(SESSION)]
+    results = list(world.topics.of(spec))
+    assert results
+    for one in results:
+        for offset in (101, 102):
+            await world.process().role.step(redriven(one.message, world, offset=offset))
+    await world.settle()
+    world.check("chat")
+    assert [logs.model_dump() for logs in world.record.accepted(SESSION)] == before
 
 
 @pytest.mark.parametrize(
