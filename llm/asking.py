@@ -2,12 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import random
 from time import monotonic
 from typing import Final, Protocol
 
-from llm.completion import Completion, CompletionRequest, Model, ModelError, OnDelta, Usage
+from msgspec.structs import replace
+
+from llm.completion import (
+    NOTHING_USED,
+    Completion,
+    CompletionRequest,
+    Model,
+    ModelError,
+    OnDelta,
+    Usage,
+)
 from llm.patience import LEAST_CALL_S, FallBack, GiveUp, Patience, Retry, after_failure, turn_limit_s
 from schemas.errors import ErrorCode
 
@@ -77,7 +87,7 @@ class _Asking:
         for place, name in enumerate(names):
             completion = await self._turn(name, place, len(names) - place)
             if completion is not None:
-                return _with_paid(completion, self._failures)
+                return _with_paid(completion, self._failures) if self._failures else completion
         raise _summed_up(self._failures)
 
     async def _turn(self, name: str, place: int, models_left: int) -> Completion | None:
@@ -125,17 +135,17 @@ class _Asking:
 
 def _with_paid(completion: Completion, failures: list[Failure]) -> Completion:
     usage, cost = _paid(failures)
-    if usage == Usage():
+    if usage == NOTHING_USED:
         return completion
     both = None if cost is None or completion.cost is None else completion.cost + cost
     return replace(completion, usage=completion.usage.plus(usage), cost=both)
 
 
 def _paid(failures: list[Failure]) -> tuple[Usage, float | None]:
-    usage, cost = Usage(), 0.0
+    usage, cost = NOTHING_USED, 0.0
     is_known = True
     for failure in failures:
-        if failure.error.usage != Usage():
+        if failure.error.usage != NOTHING_USED:
             usage = usage.plus(failure.error.usage)
             is_known = is_known and failure.error.cost is not None
             cost += failure.error.cost or 0.0

@@ -1,8 +1,9 @@
 """The port of a model: one request, streamed text, one completion or one typed error."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from schemas.errors import ErrorCode, MaestroError
 from schemas.lists import Purpose
@@ -11,8 +12,7 @@ OnDelta = Callable[[str], None]
 """Takes the next piece of the answer's text as it arrives. Must be quick and must not raise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True):
     """Tokens of one call: cached ones are part of the prompt, reasoning ones part of the completion."""
 
     prompt_tokens: int = 0
@@ -38,6 +38,10 @@ class Usage:
         )
 
 
+NOTHING_USED: Final = Usage()
+"""Of a call that nothing is known of."""
+
+
 class ModelError(MaestroError):
     """A model call without a usable answer. `is_retryable`: the same call may succeed later.
 
@@ -59,12 +63,11 @@ class ModelError(MaestroError):
         super().__init__(message, code=code)
         self.is_retryable = is_retryable
         self.retry_after_s = retry_after_s
-        self.usage = usage or Usage()
+        self.usage = usage or NOTHING_USED
         self.cost = cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolSpec:
+class ToolSpec(Struct, frozen=True, kw_only=True):
     """A tool as a model sees it. `parameters` is the JSON schema of its arguments."""
 
     name: str
@@ -72,16 +75,17 @@ class ToolSpec:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
+class Parameters(Struct, frozen=True, kw_only=True):
     """How to answer. None leaves the provider's default."""
 
     temperature: float | None = None
     max_output_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionRequest:
+_AS_IT_IS: Final = Parameters()
+
+
+class CompletionRequest(Struct, frozen=True, kw_only=True):
     """One call. `messages` are chat messages in OpenAI's shape; `id` is sent as idempotency key.
 
     `fallback_models` are asked in order where the model fails; a model that is asked once ignores them.
@@ -91,14 +95,13 @@ class CompletionRequest:
     model: str
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[ToolSpec, ...] = ()
-    parameters: Parameters = field(default_factory=Parameters)
+    parameters: Parameters = _AS_IT_IS
     timeout_s: float = 120.0
     purpose: Purpose = Purpose.ACT
     fallback_models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AskedCall:
+class AskedCall(Struct, frozen=True):
     """A tool call that the model asked for. `arguments`: a JSON object, or the raw text where it is none."""
 
     id: str
@@ -106,14 +109,13 @@ class AskedCall:
     arguments: Mapping[str, Any] | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
+class Completion(Struct, frozen=True, kw_only=True):
     """What the model answered. `cost` is in US dollars, None when the price is unknown."""
 
     model: str
     text: str
     tool_calls: tuple[AskedCall, ...] = ()
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING_USED
     finish_reason: str | None = None
     cost: float | None = None
 

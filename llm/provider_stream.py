@@ -66,7 +66,9 @@ class Assembly:
     def _add_choice(self, choice: Mapping[str, Any]) -> str:
         if choice.get("index"):
             return ""  # only one answer was asked for
-        self._finish_reason = choice.get("finish_reason") or self._finish_reason
+        reason = choice.get("finish_reason")
+        if reason:
+            self._finish_reason = str(reason)
         delta: Mapping[str, Any] = choice.get("delta") or {}
         calls: Sequence[Mapping[str, Any]] = delta.get("tool_calls") or ()
         self._add_calls(calls)
@@ -107,9 +109,14 @@ def _usage(usage: Mapping[str, Any]) -> Usage:
     prompt: Mapping[str, Any] = usage.get("prompt_tokens_details") or {}
     completion: Mapping[str, Any] = usage.get("completion_tokens_details") or {}
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        cached_tokens=int(prompt.get("cached_tokens") or 0),
-        cache_write_tokens=int(usage.get("cache_creation_input_tokens") or 0),
-        reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
+        prompt_tokens=_count(usage, "prompt_tokens"),
+        completion_tokens=_count(usage, "completion_tokens"),
+        cached_tokens=_count(prompt, "cached_tokens"),
+        cache_write_tokens=_count(usage, "cache_creation_input_tokens"),
+        reasoning_tokens=_count(completion, "reasoning_tokens"),
     )
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    # What is no count must not cost an answer that was paid for.
+    return max(0, int(counts.get(name) or 0))

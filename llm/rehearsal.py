@@ -36,33 +36,41 @@ class RehearsalModel:
             ModelError: the script says so, has no fitting rule, or does not exist.
 
         """
-        try:
-            async with asyncio.timeout(request.timeout_s):
-                return await self._perform(request, on_delta)
-        except TimeoutError as error:
-            message = f"{request.model} did not answer within {request.timeout_s:g} s"
-            raise ModelError(message, code=ErrorCode.MODEL_TIMEOUT, is_retryable=True) from error
+        rule, text, calls = self._answer_to(request)
+        if rule.delay_s or rule.pace_s:
+            await _played_slowly(request, rule, text, on_delta)
+        elif rule.fail is None:
+            for piece in pieces(text):
+                on_delta(piece)
+        if rule.fail is not None:
+            raise _failure(rule.fail)
+        return checked(
+            Completion(
+                model=request.model,
+                text=text,
+                tool_calls=calls,
+                usage=_usage(request, rule, text, calls),
+                finish_reason="tool_calls" if calls else "stop",
+                cost=0.0,
+            )
+        )
 
-    async def _perform(self, request: CompletionRequest, on_delta: OnDelta) -> Completion:
+    def _answer_to(self, request: CompletionRequest) -> tuple[Rule, str, tuple[AskedCall, ...]]:
         state = read_prompt(request.messages)
         found = _rule_for(self._script(request.model), state, request)
         if found is None:
-            return await _say(request, _UNSCRIPTED, unscripted(request, state), (), on_delta)
+            return _UNSCRIPTED, unscripted(request, state), ()
         rule, groups = found
-        if rule.delay_s:
-            await asyncio.sleep(rule.delay_s)
-        if rule.fail is not None:
-            raise _failure(rule.fail)
         fields = fields_of(state, groups, [tool.name for tool in request.tools])
-        calls = tuple(
+        calls = [
             AskedCall(
                 f"call_{state.round}_{number}",
                 call.tool,
                 fill_all(call.arguments, fields) if call.raw is None else call.raw,
             )
             for number, call in enumerate(rule.call)
-        )
-        return await _say(request, rule, fill(rule.say, fields).strip(), calls, on_delta)
+        ]
+        return rule, fill(rule.say, fields).strip(), tuple(calls)
 
     def _script(self, model: str) -> Script:
         name = model.partition(":")[2] or DEFAULT_SCRIPT
@@ -80,23 +88,16 @@ def pieces(text: str) -> list[str]:
     return ["".join(words[i : i + _WORDS_PER_PIECE]) for i in range(0, len(words), _WORDS_PER_PIECE)]
 
 
-async def _say(
-    request: CompletionRequest, rule: Rule, text: str, calls: tuple[AskedCall, ...], on_delta: OnDelta
-) -> Completion:
-    for piece in pieces(text):
-        on_delta(piece)
-        if rule.pace_s:
-            await asyncio.sleep(rule.pace_s)
-    return checked(
-        Completion(
-            model=request.model,
-            text=text,
-            tool_calls=calls,
-            usage=_usage(request, rule, text, calls),
-            finish_reason="tool_calls" if calls else "stop",
-            cost=0.0,
-        )
-    )
+async def _played_slowly(request: CompletionRequest, rule: Rule, text: str, on_delta: OnDelta) -> None:
+    try:
+        async with asyncio.timeout(request.timeout_s):
+            await asyncio.sleep(rule.delay_s)
+            for piece in pieces(text) if rule.fail is None else ():
+                on_delta(piece)
+                await asyncio.sleep(rule.pace_s)
+    except TimeoutError as error:
+        message = f"{request.model} did not answer within {request.timeout_s:g} s"
+        raise ModelError(message, code=ErrorCode.MODEL_TIMEOUT, is_retryable=True) from error
 
 
 def _failure(fail: Fail) -> ModelError:
@@ -137,7 +138,7 @@ def _usage(request: CompletionRequest, rule: Rule, text: str, calls: tuple[Asked
     prompt = rule.tokens.prompt
     completion = rule.tokens.completion
     return Usage(
-        prompt_tokens=_tokens(_size(list(request.messages))) if prompt is None else prompt,
+        prompt_tokens=_tokens(_size(request.messages)) if prompt is None else prompt,
         completion_tokens=_tokens(answer) if completion is None else completion,
         cached_tokens=rule.tokens.cached,
         reasoning_tokens=rule.tokens.reasoning,

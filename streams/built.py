@@ -15,15 +15,21 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 def built(kind: type[RecordT], **values: Any) -> RecordT:
     """Return the record of `kind` with `values`, and the defaults of the fields not named."""
+    template, names = _form(kind)
     record = kind.__new__(kind)
-    object.__setattr__(record, "__dict__", {**_template(kind), **values})
-    object.__setattr__(record, "__pydantic_fields_set__", set(values))
-    object.__setattr__(record, "__pydantic_extra__", None)
-    object.__setattr__(record, "__pydantic_private__", None)
+    _set(record, "__dict__", {**template, **values})
+    _set(record, "__pydantic_fields_set__", names)
+    _set(record, "__pydantic_extra__", None)
+    _set(record, "__pydantic_private__", None)
     return record
 
 
+_set = object.__setattr__
+
+
 @cache
-def _template(kind: type[Record]) -> dict[str, Any]:
-    """Return all fields of `kind` in their order: writing a record follows it."""
-    return {name: None if field.is_required() else field.default for name, field in kind.model_fields.items()}
+def _form(kind: type[Record]) -> tuple[dict[str, Any], set[str]]:
+    """Return all fields of `kind` in their order, which writing a record follows, and their names."""
+    fields = kind.model_fields
+    template = {name: None if field.is_required() else field.default for name, field in fields.items()}
+    return template, set(fields)

@@ -9,7 +9,7 @@ from functools import cache, partial
 from time import monotonic
 from typing import Final, Protocol
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from llm.asking import ask
 from llm.completion import Completion, CompletionRequest, Model, ModelError
@@ -20,7 +20,7 @@ from schemas.records import Generation, GenerationRequest
 from schemas.topics import GENERATIONS, TopicSpec
 from streams.generate.calls import Calls, family
 from streams.generate.deltas import Deltas, LiveFeed
-from streams.generate.outcome import completed, failed, pack, unpack, with_prompt
+from streams.generate.outcome import completed, failed, pack, unpack
 from streams.generate.request import Specs, completion_request
 from streams.generate.settings import GenerateSettings
 from streams.run_watch import ReadFeed, RunWatch
@@ -100,9 +100,16 @@ class GenerateJob:
         started = monotonic()
         generation = await self._ask(attempt_id, started)
         _generations(family(self.request.model_name), generation.status).inc()
+        _seconds(family(self.request.model_name)).observe(monotonic() - started)
         if generation.status is GenerationStatus.COMPLETED:
-            _count_tokens(generation)
-        return with_prompt(self.request, generation)
+            _count_bought(generation)
+        return generation
+
+    def note_repeated(self, result: Generation, *, is_certain: bool) -> None:
+        """Count tokens that were bought twice, or may have been."""
+        if result.total_tokens:
+            certainty = "certain" if is_certain else "possible"
+            metrics.TOKENS_BOUGHT_TWICE.labels(family(result.model_name), certainty).inc(result.total_tokens)
 
     def outcome_unknown(self) -> Generation:
         """Return a failed generation; no model call is a once-step, so nobody asks for it."""
@@ -195,8 +202,20 @@ def _tokens(model_family: str, kind: str) -> Counter:
     return metrics.GENERATION_TOKENS.labels(model_family, kind)
 
 
-def _count_tokens(generation: Generation) -> None:
+@cache
+def _cost(model_family: str) -> Counter:
+    return metrics.GENERATION_COST.labels(model_family)
+
+
+@cache
+def _seconds(model_family: str) -> Histogram:
+    return metrics.GENERATION_SECONDS.labels(model_family)
+
+
+def _count_bought(generation: Generation) -> None:
     name = family(generation.model_name)
+    if generation.cost_estimate:
+        _cost(name).inc(generation.cost_estimate)
     for kind, count in (
         ("prompt", generation.prompt_tokens),
         ("completion", generation.completion_tokens),

@@ -1,45 +1,50 @@
 """What became of a request as a Generation record that fits a message, and as the journal keeps it. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import orjson
 
-from llm.completion import AskedCall, Completion, ModelError, Usage
+from llm.completion import NOTHING_USED, AskedCall, Completion, ModelError, Usage
 from schemas.errors import ErrorCode, MaestroError
+from schemas.fields import json_without_nul
 from schemas.lists import GenerationStatus
 from schemas.records import Generation, GenerationRequest
 from schemas.topics import MAX_VALUE_BYTES
 from streams.built import built
-from streams.well_formed import well_formed
+from streams.well_formed import well_formed, without_nul
 
 MAX_ANSWER_BYTES: Final = 400_000
 """Most bytes of text and tool calls together: the session has to carry them on, beside everything else."""
 _ROOM_BYTES: Final = 20_000
 """For a generation's other fields."""
+_NO_CALLS: Final = "[]"
+_BYTES_PER_CHARACTER: Final = 4
+"""At most, in UTF-8."""
 
 
 def completed(
     request: GenerationRequest, completion: Completion, *, at: datetime, latency_ms: int, attempt_id: str
 ) -> Generation:
     """Return the generation of an answer; one that is too large to be carried on is a failed one."""
-    text = well_formed(completion.text)
-    calls = well_formed(orjson.dumps([_call(call) for call in completion.tool_calls]).decode())
-    size = len(text.encode()) + len(calls.encode())
-    usage = completion.usage
+    text, calls = _clean(completion.text), _calls_text(completion.tool_calls)
+    size = _bytes_of(text) + _bytes_of(calls)
     is_too_large = size > MAX_ANSWER_BYTES
-    return Generation(
-        **_common(request),
+    if is_too_large:
+        text, calls = "", _NO_CALLS
+    return _generation(
+        request,
         model_name=completion.model,
-        response="" if is_too_large else text,
-        tool_calls="[]" if is_too_large else calls,
+        response=text,
+        tool_calls=calls,
+        usage=completion.usage,
         created_at=at,
         status=GenerationStatus.FAILED if is_too_large else GenerationStatus.COMPLETED,
-        finish_reason=completion.finish_reason,
-        **_tokens(usage),
+        finish_reason=_clean(completion.finish_reason) if completion.finish_reason else None,
         cost_estimate=completion.cost,
         latency_ms=latency_ms,
-        error_code=ErrorCode.TOO_LARGE if is_too_large else None,
+        error_code=ErrorCode.TOO_LARGE.value if is_too_large else None,
         error_message=f"the answer has {size} bytes, {MAX_ANSWER_BYTES} are allowed: ask for less"
         if is_too_large
         else None,
@@ -51,69 +56,88 @@ def failed(
     request: GenerationRequest, error: MaestroError, *, at: datetime, latency_ms: int, attempt_id: str
 ) -> Generation:
     """Return the generation of a call that gave no answer, with what its calls are known to have used."""
-    usage = error.usage if isinstance(error, ModelError) else Usage()
-    return Generation(
-        **_common(request),
+    usage = error.usage if isinstance(error, ModelError) else NOTHING_USED
+    return _generation(
+        request,
         model_name=request.model_name,
         response="",
-        tool_calls="[]",
+        tool_calls=_NO_CALLS,
+        usage=usage,
         created_at=at,
         status=GenerationStatus.FAILED,
-        **_tokens(usage),
-        cost_estimate=error.cost if isinstance(error, ModelError) and usage != Usage() else None,
+        cost_estimate=error.cost if isinstance(error, ModelError) and usage != NOTHING_USED else None,
         latency_ms=latency_ms,
-        error_code=error.code,
-        error_message=well_formed(error.message),
+        error_code=error.code.value,
+        error_message=_clean(error.message),
         attempt_id=attempt_id,
     )
 
 
 def pack(generation: Generation) -> bytes:
     """Return what the journal keeps: all but the prompt, which every repetition of the request has."""
-    return generation.model_dump_json(exclude={"prompt"}).encode()
+    fields = generation.__dict__.copy()
+    del fields["prompt"]
+    return orjson.dumps(fields)
 
 
 def unpack(request: GenerationRequest, value: bytes) -> Generation:
     """Return the generation that was packed."""
-    generation = Generation.model_validate({**orjson.loads(value), "prompt": "[]"})
-    return with_prompt(request, generation)
+    fields: dict[str, Any] = orjson.loads(value)
+    prompt = _prompt_beside(request, fields["response"], fields["tool_calls"])
+    return Generation.model_validate({**fields, "prompt": prompt})
 
 
-def with_prompt(request: GenerationRequest, generation: Generation) -> Generation:
-    """Return `generation` with the request's prompt, or with a note where both do not fit one message."""
-    answer_bytes = len(generation.response.encode()) + len(generation.tool_calls.encode())
-    prompt_bytes = len(request.messages.encode())
-    prompt = request.messages
-    if answer_bytes + prompt_bytes > MAX_VALUE_BYTES - _ROOM_BYTES:
-        note = f"the prompt of {prompt_bytes} bytes is left out: with the answer it does not fit a message"
-        prompt = orjson.dumps([{"role": "system", "content": note}]).decode()
-    return built(Generation, **{**generation.__dict__, "prompt": prompt})
+def _generation(
+    request: GenerationRequest, *, response: str, tool_calls: str, usage: Usage, **outcome: Any
+) -> Generation:
+    return built(
+        Generation,
+        id=request.id,
+        task_id=request.task_id,
+        session_id=request.session_id,
+        run_id=request.run_id,
+        user_id=request.user_id,
+        agent_id=request.agent_id,
+        generation_index=request.generation_index,
+        purpose=request.purpose,
+        prompt=_prompt_beside(request, response, tool_calls),
+        response=response,
+        tool_calls=tool_calls,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        total_tokens=usage.total_tokens,
+        **outcome,
+    )
 
 
-def _common(request: GenerationRequest) -> dict[str, Any]:
-    return {
-        "id": request.id,
-        "task_id": request.task_id,
-        "session_id": request.session_id,
-        "run_id": request.run_id,
-        "user_id": request.user_id,
-        "agent_id": request.agent_id,
-        "generation_index": request.generation_index,
-        "purpose": request.purpose,
-        "prompt": "[]",
-    }
+def _prompt_beside(request: GenerationRequest, response: str, tool_calls: str) -> str:
+    """Return the request's prompt, or a note where it does not fit one message together with the answer."""
+    prompt, room = request.messages, MAX_VALUE_BYTES - _ROOM_BYTES
+    if _BYTES_PER_CHARACTER * (len(prompt) + len(response) + len(tool_calls)) <= room:
+        return prompt
+    prompt_bytes = _bytes_of(prompt)
+    if _bytes_of(response) + _bytes_of(tool_calls) + prompt_bytes <= room:
+        return prompt
+    note = f"the prompt of {prompt_bytes} bytes is left out: with the answer it does not fit a message"
+    return orjson.dumps([{"role": "system", "content": note}]).decode()
 
 
-def _tokens(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "total_tokens": usage.total_tokens,
-    }
+def _calls_text(calls: Sequence[AskedCall]) -> str:
+    if not calls:
+        return _NO_CALLS
+    return json_without_nul(orjson.dumps([_call(call) for call in calls]).decode())
 
 
 def _call(call: AskedCall) -> dict[str, Any]:
     arguments = call.arguments if not isinstance(call.arguments, str) else well_formed(call.arguments)
     return {"id": well_formed(call.id), "name": well_formed(call.name), "arguments": arguments}
+
+
+def _clean(text: str) -> str:
+    return without_nul(well_formed(text))
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

@@ -43,18 +43,16 @@ def completion_request(request: GenerationRequest, tools: Specs, *, timeout_s: f
     """
     messages = _messages(request.messages)
     names = _names(request.tools)
-    parameters = _parameters(request.parameters)
+    parameters, fallback_models = _parameters(request.parameters)
     return CompletionRequest(
         id=request.id,
         model=request.model_name,
         messages=messages,
         tools=tools.specs(names),
-        parameters=Parameters(
-            temperature=parameters.temperature, max_output_tokens=parameters.max_output_tokens
-        ),
+        parameters=parameters,
         timeout_s=timeout_s,
         purpose=request.purpose,
-        fallback_models=parameters.fallback_models,
+        fallback_models=fallback_models,
     )
 
 
@@ -79,11 +77,14 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=_OPTIONS_REMEMBERED)
-def _parameters(text: str) -> _Parameters:
+def _parameters(text: str) -> tuple[Parameters, tuple[str, ...]]:
+    """Return how to answer, and the fall-back models."""
     try:
-        return _Parameters.model_validate_json(text)
+        found = _Parameters.model_validate_json(text)
     except ValidationError as error:
         raise _unfit(error.errors()[0]["msg"], field="parameters") from error
+    own = Parameters(temperature=found.temperature, max_output_tokens=found.max_output_tokens)
+    return own, found.fallback_models
 
 
 def _unfit(problem: str, *, field: str) -> PoisonError:

@@ -11,17 +11,17 @@ from bus.codec import Codec
 from llm.completion import AskedCall, Completion, ModelError, Usage
 from schemas.errors import ErrorCode
 from schemas.lists import GenerationStatus
-from schemas.records import Generation
+from schemas.records import Generation, GenerationRequest
 from schemas.topics import GENERATIONS, MAX_VALUE_BYTES
-from streams.generate.outcome import MAX_ANSWER_BYTES, completed, failed, pack, unpack, with_prompt
+from streams.generate.outcome import MAX_ANSWER_BYTES, completed, failed, pack, unpack
 from tests.unit.streams.generate.feeds import ATTEMPT, REQUEST
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CODEC = Codec()
 
 
-def generation_of(completion: Completion) -> Generation:
-    return completed(REQUEST, completion, at=AT, latency_ms=12, attempt_id=ATTEMPT)
+def generation_of(completion: Completion, request: GenerationRequest = REQUEST) -> Generation:
+    return completed(request, completion, at=AT, latency_ms=12, attempt_id=ATTEMPT)
 
 
 def answer(text: str = "", *calls: AskedCall) -> Completion:
@@ -101,7 +101,7 @@ def test_whatever_a_model_says_survives_journal_and_wire(
     asked = Completion(
         model="m", text=text, tool_calls=(AskedCall(name, name, arguments),), finish_reason=reason
     )
-    generation = with_prompt(REQUEST, generation_of(asked))
+    generation = generation_of(asked)
     assert unpack(REQUEST, pack(generation)) == generation
     assert CODEC.decode(GENERATIONS, CODEC.encode(generation)) == generation
 
@@ -111,7 +111,7 @@ def test_halves_of_a_character_are_joined_and_a_lone_half_is_replaced() -> None:
 
 
 def test_the_journal_does_not_keep_the_prompt_and_gives_it_back_from_the_request() -> None:
-    generation = with_prompt(REQUEST, generation_of(answer("x")))
+    generation = generation_of(answer("x"))
     assert generation.prompt == REQUEST.messages
     value = pack(generation)
     assert b'"prompt"' not in value
@@ -120,13 +120,13 @@ def test_the_journal_does_not_keep_the_prompt_and_gives_it_back_from_the_request
 
 @pytest.mark.parametrize("answer_bytes", [0, MAX_ANSWER_BYTES - 2])
 def test_the_largest_prompts_that_fit_are_kept_and_a_larger_one_leaves_a_note(answer_bytes: int) -> None:
-    generation = generation_of(answer("a" * answer_bytes))
-    room = MAX_VALUE_BYTES - 20_000 - answer_bytes - len(generation.tool_calls)
+    said = answer("a" * answer_bytes)
+    room = MAX_VALUE_BYTES - 20_000 - answer_bytes - len(generation_of(said).tool_calls)
     frame = '[{"role":"user","content":""}]'
     kept, noted = (frame.replace('""', f'"{"p" * (room - len(frame) + more)}"') for more in (0, 1))
-    whole = with_prompt(REQUEST.model_copy(update={"messages": kept}), generation)
+    whole = generation_of(said, REQUEST.model_copy(update={"messages": kept}))
     assert whole.prompt == kept
     assert len(CODEC.encode(whole)) <= MAX_VALUE_BYTES
-    cut = with_prompt(REQUEST.model_copy(update={"messages": noted}), generation)
+    cut = generation_of(said, REQUEST.model_copy(update={"messages": noted}))
     (note,) = orjson.loads(cut.prompt)
     assert f"{len(noted)} bytes is left out" in note["content"]
