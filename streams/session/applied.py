@@ -25,7 +25,7 @@ def applied(context: Context, event: Event) -> Applied:
     run_id = run_of(event)
     if run_id is None:
         return Applied.NO
-    if run_id in _runs_in(context):
+    if _has(context, run_id):
         return Applied.YES
     return Applied.ASK_RECORD if may_have(context.forgotten, run_id) else Applied.NO
 
@@ -37,9 +37,10 @@ def run_of(event: Event) -> str | None:
     return None
 
 
-def _runs_in(context: Context) -> set[str]:
+def _has(context: Context, run_id: str) -> bool:
     # A waiting run stays known however many newer ones pushed it out of the recent ones.
-    found = {run.id for run in (*context.runs, *context.queue)}
-    if context.run is not None:
-        found.add(context.run.id)
-    return found
+    return (
+        run_id in [run.id for run in context.runs]
+        or run_id in [run.id for run in context.queue]
+        or (context.run is not None and context.run.id == run_id)
+    )

@@ -12,6 +12,7 @@ from schemas.lists import Action
 from schemas.topics import MAX_VALUE_BYTES
 from streams.session.context import FORMAT, Context, from_bytes, to_bytes
 from streams.session.draft import Draft
+from streams.session.payload_text import text_of
 from streams.session.payloads import Checkpoint
 
 CHECKPOINT_LOGS = 200
@@ -32,7 +33,7 @@ def checkpoint(context: Context, drafts: Sequence[Draft]) -> tuple[Draft, ...]:
     if any(draft.action is Action.SESSION_ERASED for draft in drafts):
         return ()
     data = to_bytes(context)
-    others = sum(len(draft.payload_text.encode()) + ENTRY_OVERHEAD_BYTES for draft in drafts)
+    others = sum(len(text_of(draft.payload).encode()) + ENTRY_OVERHEAD_BYTES for draft in drafts)
     if len(data) + others + 2 * ENTRY_OVERHEAD_BYTES > MAX_VALUE_BYTES:
         return ()
     return (Draft(action=Action.CHECKPOINT, payload=Checkpoint(format=FORMAT, context=Raw(data))),)

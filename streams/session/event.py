@@ -1,7 +1,9 @@
 """What a session decides about: one record of an input topic, with its place and time."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from msgspec import Struct
 
 from schemas.records import Generation, SessionCommand, TimerFired, ToolResult, UserMessage
 
@@ -10,21 +12,22 @@ EventRecord = UserMessage | SessionCommand | TimerFired | Generation | ToolResul
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
+_INSTANTS_REMEMBERED = 1_024
+"""The records of one decision share their instants."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One input record. `id` is the record's own, or derived from its place when it brought none.
 
-    `topic` is the topic's name without prefix; `at` is the broker's timestamp (aware), the only clock a
-    decision knows.
+    `topic` is the topic's name without prefix; `at_ms` is the broker's timestamp in milliseconds since 1970,
+    the only clock a decision knows.
     """
 
     id: str
     topic: str
     partition: int
     offset: int
-    at: datetime
+    at_ms: int
     trace_id: str
     record: EventRecord
 
@@ -34,9 +37,9 @@ class Event:
         return self.record.session_id
 
     @property
-    def at_ms(self) -> int:
-        """The broker's timestamp in whole milliseconds since 1970."""
-        return ms_of(self.at)
+    def at(self) -> datetime:
+        """The broker's timestamp as an aware instant."""
+        return time_of(self.at_ms)
 
 
 def ms_of(at: datetime) -> int:
@@ -49,6 +52,7 @@ def micros_of(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=_INSTANTS_REMEMBERED)
 def time_of(at_ms: int) -> datetime:
     """Return the aware UTC instant of `at_ms` milliseconds since 1970."""
     return _EPOCH + at_ms * _MILLISECOND

@@ -16,8 +16,8 @@ from streams.session.cause import Cause
 from streams.session.checkpoint import restored
 from streams.session.context import RECENT_EVENTS, Context
 from streams.session.folds import person, run, session, step
-from streams.session.payload_text import payload_of
-from streams.session.payloads import Checkpoint
+from streams.session.payload_text import read_payload
+from streams.session.payloads import Checkpoint, Payload
 
 # Each function takes the payload type that PAYLOADS names for its action; a test walks through all pairs.
 _Fold = Callable[[Context, Any, LogEntry, Cause], Context]
@@ -78,15 +78,15 @@ _PASSIVE = frozenset(
 """Entries that are no activity: they do not keep a session alive."""
 
 
-def evolve(context: Context, entry: LogEntry, cause: Cause) -> Context:
-    """Return the context after `entry`, which `cause` made.
+def evolve(context: Context, entry: LogEntry, cause: Cause, payload: Payload | None = None) -> Context:
+    """Return the context after `entry`, which `cause` made; its text is read where no `payload` is given.
 
     Raises:
         FatalError: the entry's action is unknown to this version; folding on without it would be wrong in
         silence.
 
     """
-    payload = payload_of(entry.action, entry.payload)
+    payload = payload or read_payload(entry.action, entry.payload)
     if payload is None:
         message = (
             f"session {context.session_id}: log {entry.sequence} is {entry.action.value}, which this version"
@@ -99,15 +99,17 @@ def evolve(context: Context, entry: LogEntry, cause: Cause) -> Context:
 
 
 def _placed(context: Context, entry: LogEntry, cause: Cause) -> Context:
-    placed = replace(
+    applied, ended = context.applied, context.ended
+    if not applied or applied[-1] != cause.id:
+        # A new decision: what the one before ended has been told.
+        applied, ended = (*applied[1 - RECENT_EVENTS :], cause.id), ()
+    return replace(
         context,
         sequence=entry.sequence,
         hash=entry.hash,
         since_checkpoint=context.since_checkpoint + 1,
         updated_at_ms=cause.at_ms,
         last_activity_ms=context.last_activity_ms if entry.action in _PASSIVE else cause.at_ms,
+        applied=applied,
+        ended=ended,
     )
-    if context.applied and context.applied[-1] == cause.id:
-        return placed
-    # A new decision: what the one before ended has been told.
-    return replace(placed, applied=(*context.applied, cause.id)[-RECENT_EVENTS:], ended=())

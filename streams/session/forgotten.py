@@ -7,35 +7,31 @@ in 1,000 asks in vain; with 4,000, one in 5. A run id is itself a hash (version 
 
 SIZE_BYTES = 2_048
 _MASK = SIZE_BYTES * 8 - 1
-_STEP_BITS = 14
-_LOW_BITS = 62
-"""Of the id's 128 bits these and the upper 48 are free: the rest holds version and variant."""
+_SHIFTS = (0, 14, 28, 42, 80, 94)
+"""Where the hashes begin in the id's 128 bits: version and variant are between bits 62 and 80."""
 
 
 def with_run(forgotten: bytes, run_id: str) -> bytes:
     """Return the filter with `run_id` in it; an empty filter is `b""`."""
     bits = bytearray(forgotten or SIZE_BYTES)
-    for place in _places(run_id):
+    number = _number(run_id)
+    for shift in _SHIFTS:
+        place = number >> shift & _MASK
         bits[place >> 3] |= 1 << (place & 7)
     return bytes(bits)
 
 
 def may_have(forgotten: bytes, run_id: str) -> bool:
     """Return False when `run_id` was certainly never added."""
-    return bool(forgotten) and all(forgotten[place >> 3] >> (place & 7) & 1 for place in _places(run_id))
+    if not forgotten:
+        return False
+    number = _number(run_id)
+    for shift in _SHIFTS:
+        place = number >> shift & _MASK
+        if not forgotten[place >> 3] >> (place & 7) & 1:
+            return False
+    return True
 
 
-def _places(run_id: str) -> tuple[int, ...]:
-    number = int(run_id.replace("-", ""), 16)
-    low, high = number & ((1 << _LOW_BITS) - 1), number >> 80
-    return tuple(
-        part & _MASK
-        for part in (
-            low,
-            low >> _STEP_BITS,
-            low >> 2 * _STEP_BITS,
-            low >> 3 * _STEP_BITS,
-            high,
-            high >> _STEP_BITS,
-        )
-    )
+def _number(run_id: str) -> int:
+    return int(run_id.replace("-", ""), 16)

@@ -5,13 +5,14 @@ Only a hope: a decision made from one counts when the store finds exactly its ep
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.session.opened import Opened
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True, gc=False):
     opened: Opened
     size: int
     at_s: float

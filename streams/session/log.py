@@ -31,6 +31,7 @@ from streams.session.context import Context, empty
 from streams.session.draft import Draft
 from streams.session.event import Event
 from streams.session.evolve import evolve
+from streams.session.payload_text import remember, text_of
 
 NOBODY = "-"
 """User of a log record that belongs to nobody: a fence, the last one of an erased session."""
@@ -55,8 +56,11 @@ def chain(
     cause = Cause.of_event(event, term=term)
     entries: list[LogEntry] = []
     for draft in (*checkpoint(context, drafts), *drafts):
-        entry = _entry(context, draft, cause)
-        context = evolve(context, entry, cause)
+        payload = draft.payload
+        entry = _entry(context, draft, text_of(payload), cause)
+        # Reading the text would give an equal payload, as whoever folds the record does.
+        remember(entry.action, entry.payload, payload)
+        context = evolve(context, entry, cause, payload)
         entries.append(entry)
     return context, tuple(entries)
 
@@ -122,41 +126,27 @@ def verify_chain(
 
 def entry_hash(session_id: str, entry: LogEntry, cause: Cause) -> str:
     """Return what the hash of `entry` must be, by the rule at the top of this file."""
-    return _hash(
-        entry.previous_hash,
-        session_id,
-        str(entry.sequence),
-        entry.action.value,
-        entry.run_id or "",
-        entry.tool_name or "",
-        entry.tool_call_id or "",
-        "true" if entry.success else "false",
-        cause.id,
-        str(cause.occurred_at_us),
-        entry.payload,
-    )
+    return _hash((entry.previous_hash, session_id, str(entry.sequence)), entry, entry.payload, cause)
 
 
-def _hash(*values: str) -> str:
-    return sha256("\n".join(values).encode()).hexdigest()
-
-
-def _entry(context: Context, draft: Draft, cause: Cause) -> LogEntry:
-    sequence = context.sequence + 1
-    payload = draft.payload_text
-    digest = _hash(
-        context.hash,
-        context.session_id,
-        str(sequence),
-        draft.action.value,
-        draft.run_id or "",
-        draft.tool_name or "",
-        draft.tool_call_id or "",
-        "true" if draft.success else "false",
+def _hash(place: tuple[str, str, str], what: Draft | LogEntry, payload: str, cause: Cause) -> str:
+    values = (
+        *place,
+        what.action,
+        what.run_id or "",
+        what.tool_name or "",
+        what.tool_call_id or "",
+        "true" if what.success else "false",
         cause.id,
         str(cause.occurred_at_us),
         payload,
     )
+    return sha256("\n".join(values).encode()).hexdigest()
+
+
+def _entry(context: Context, draft: Draft, payload: str, cause: Cause) -> LogEntry:
+    sequence = context.sequence + 1
+    digest = _hash((context.hash, context.session_id, str(sequence)), draft, payload, cause)
     return built(
         LogEntry,
         id=ids.log_id(context.session_id, sequence),

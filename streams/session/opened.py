@@ -1,13 +1,14 @@
 """A context that a step works on, and on which condition the next one may be stored."""
 
-from dataclasses import dataclass, replace
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.session.context import Context
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Struct, frozen=True, kw_only=True, gc=False):
     """What was loaded or rebuilt. `expected`: the store's condition; `now_ms`: Redis' clock at the load."""
 
     context: Context

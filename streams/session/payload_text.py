@@ -1,7 +1,7 @@
 """Payloads as the JSON text of log entries, and back."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
 from msgspec.json import Decoder, Encoder
@@ -82,7 +82,7 @@ PAYLOADS: Mapping[Action, type[Payload]] = MappingProxyType(
 """The payload of each action that this version logs."""
 
 _TEXTS_REMEMBERED = 512
-"""One decision reads each of its entries three times: to fold, to project and to show it. All are frozen."""
+"""The entries of decisions in flight, which are projected and shown. All payloads are frozen."""
 
 _ENCODER = Encoder()
 _DECODERS: Mapping[Action, Decoder[Payload]] = MappingProxyType(
@@ -90,13 +90,28 @@ _DECODERS: Mapping[Action, Decoder[Payload]] = MappingProxyType(
 )
 
 
+_REMEMBERED: OrderedDict[tuple[Action, str], Payload] = OrderedDict()
+
+
 def text_of(payload: Payload) -> str:
     """Return the canonical JSON text of `payload`."""
     return _ENCODER.encode(payload).decode()
 
 
-@lru_cache(maxsize=_TEXTS_REMEMBERED)
-def payload_of(action: Action, text: str) -> Payload | None:
+def read_payload(action: Action, text: str) -> Payload | None:
     """Return the payload that `text` of an entry holds, or None for an action unknown to this version."""
     decoder = _DECODERS.get(action)
     return None if decoder is None else decoder.decode(text)
+
+
+def payload_of(action: Action, text: str) -> Payload | None:
+    """Return what `read_payload` returns; entries that were just decided need not be read."""
+    payload = _REMEMBERED.get((action, text))
+    return read_payload(action, text) if payload is None else payload
+
+
+def remember(action: Action, text: str, payload: Payload) -> None:
+    """Let `payload_of` return `payload`, which `text` was made of, for a while."""
+    _REMEMBERED[action, text] = payload
+    if len(_REMEMBERED) > _TEXTS_REMEMBERED:
+        _REMEMBERED.popitem(last=False)

@@ -134,7 +134,7 @@ class SessionRole:
             topic=spec.name,
             partition=message.partition,
             offset=message.offset,
-            at=message.at,
+            at_ms=message.timestamp_ms,
             trace_id=trace.trace_id,
             record=record,
         )

@@ -24,11 +24,10 @@ def json_bytes(text: str) -> int:
 
 def message_bytes(content: str, calls: Iterable[AskedCall] = ()) -> int:
     """Return the bytes that a message with `content` and `calls` takes in a prompt."""
-    return (
-        MESSAGE_OVERHEAD_BYTES
-        + json_bytes(content)
-        + sum(MESSAGE_OVERHEAD_BYTES + json_bytes(call.arguments) for call in calls)
-    )
+    size = MESSAGE_OVERHEAD_BYTES + json_bytes(content)
+    for call in calls:
+        size += MESSAGE_OVERHEAD_BYTES + json_bytes(call.arguments)
+    return size
 
 
 def cut(text: str, limit_bytes: int) -> str:

@@ -26,7 +26,7 @@ from streams.session.outbox import Outbox
 from streams.session.ports import Agents, Barrier, Contexts, EndOffsets, Runs, TopicNames
 from streams.session.rebuild import Absence, Rebuilder, Unreadable
 from streams.session.settings import SessionSettings
-from streams.session.timers import lifetime_s, timer_change, timers_of
+from streams.session.timers import lifetime_s, timer_change
 from telemetry.metrics import CONTEXT_CONFLICTS, DECISIONS
 from telemetry.points import point
 
@@ -199,11 +199,7 @@ class SessionStep:
     async def _store(
         self, opened: Opened, after: Context, new: Stored, logs: TaskLogs | None, event: Event
     ) -> bool:
-        # What was rebuilt has lost its timers: all of them are set.
-        change = timer_change({} if opened.is_rebuilt else timers_of(opened.context), timers_of(after))
-        removed = (
-            set(timers_of(opened.context)) - set(timers_of(after)) if opened.is_rebuilt else change.to_remove
-        )
+        change = timer_change(opened.context, after, is_lost=opened.is_rebuilt)
         return await self._contexts.store(
             event.partition,
             event.session_id,
@@ -218,7 +214,7 @@ class SessionStep:
                 max_ttl_s=self._settings.max_ttl_s,
             ),
             timers_set=[TimerEntry(timer.key, timer.kind, timer.due_ms) for timer in change.to_set],
-            timers_removed=sorted(removed),
+            timers_removed=change.to_remove,
             feed=() if logs is None else [FeedEntry(stage.kind, stage.data) for stage in feed.stages(logs)],
         )
 

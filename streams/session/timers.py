@@ -1,16 +1,14 @@
 """The timers that a context asks for: one per moment that the session must not miss."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from msgspec import Struct
 
 from schemas.lists import SessionStatus, TimerKind
-from streams.session.context import Context, StepKind
+from streams.session.context import Context, Pending, StepKind
 
 _MS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
+class Timer(Struct, frozen=True, kw_only=True, gc=False):
     """A moment to be told of. `key` is what it guards: a step id, or the session's own life by its kind.
 
     `due_ms` is milliseconds since 1970.
@@ -21,24 +19,16 @@ class Timer:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimerChange:
+class TimerChange(Struct, frozen=True, kw_only=True, gc=False):
     """What one decision changes about a session's timers."""
 
-    to_set: tuple[Timer, ...]
-    to_remove: tuple[str, ...]
+    to_set: list[Timer]
+    to_remove: list[str]
 
 
 def timers_of(context: Context) -> dict[str, Timer]:
     """Return all timers of `context` by key; a rebuilt context arms the same."""
-    timers = {
-        step.step_id: Timer(
-            key=step.step_id,
-            kind=TimerKind.APPROVAL if step.kind is StepKind.APPROVAL else TimerKind.DEADLINE,
-            due_ms=step.due_ms,
-        )
-        for step in context.pending
-    }
+    timers = {step.step_id: _step_timer(step) for step in context.pending}
     life = life_timer(context)
     if life is not None:
         timers[life.key] = life
@@ -50,7 +40,7 @@ def life_timer(context: Context) -> Timer | None:
 
     A session with an open run does neither. So the timer moves when runs begin and end, not at every step.
     """
-    if context.is_new or context.erased or context.run is not None or context.status is SessionStatus.EXPIRED:
+    if context.run is not None or context.is_new or context.erased or context.status is SessionStatus.EXPIRED:
         return None
     if context.status is SessionStatus.ACTIVE and 0 < context.idle_s < context.ttl_s:
         kind, after_s = TimerKind.IDLE, context.idle_s
@@ -77,16 +67,25 @@ def lifetime_s(before: Context, after: Context, *, now_ms: int, grace_s: int, ma
     ttl_s = min(after.ttl_s, max_ttl_s)
     if after.last_activity_ms == before.last_activity_ms and after.run is None:
         ttl_s = min(ttl_s, max(0, _seconds_up(after.last_activity_ms + ttl_s * _MS - now_ms)))
-    last_due_ms = max((step.due_ms for step in after.pending), default=now_ms)
+    last_due_ms = max([step.due_ms for step in after.pending], default=now_ms)
     return max(ttl_s, _seconds_up(last_due_ms - now_ms)) + grace_s
 
 
-def timer_change(before: Mapping[str, Timer], after: Mapping[str, Timer]) -> TimerChange:
-    """Return what must be set and removed to come from `before` to `after`."""
+def timer_change(before: Context, after: Context, *, is_lost: bool) -> TimerChange:
+    """Return what must be set and removed to come from the timers of `before` to those of `after`.
+
+    `is_lost`: none of them may be set any more, so all are set again.
+    """
+    had, has = timers_of(before), timers_of(after)
     return TimerChange(
-        to_set=tuple(timer for key, timer in after.items() if before.get(key) != timer),
-        to_remove=tuple(key for key in before if key not in after),
+        to_set=[timer for key, timer in has.items() if is_lost or had.get(key) != timer],
+        to_remove=[key for key in had if key not in has],
     )
+
+
+def _step_timer(step: Pending) -> Timer:
+    kind = TimerKind.APPROVAL if step.kind is StepKind.APPROVAL else TimerKind.DEADLINE
+    return Timer(key=step.step_id, kind=kind, due_ms=step.due_ms)
 
 
 def _seconds_up(ms: int) -> int:

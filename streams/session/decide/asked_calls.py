@@ -1,7 +1,5 @@
 """The tool calls in a model's answer."""
 
-from dataclasses import dataclass
-
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
@@ -11,8 +9,7 @@ from schemas.records import Generation
 MAX_NAME_CHARS = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParsedCall:
+class ParsedCall(Struct, frozen=True, kw_only=True, gc=False):
     """One call: our id, its number, and what the model gave. `arguments` is JSON text."""
 
     id: str

@@ -16,10 +16,11 @@ def approval_requested(
     context: Context, payload: ApprovalRequested, entry: LogEntry, cause: Cause
 ) -> Context:
     """Wait for a person's word about a tool call."""
+    run = active(context)
     step = Pending(
         step_id=entry.tool_call_id or "",
         kind=StepKind.APPROVAL,
-        run_id=active(context).id,
+        run_id=run.id,
         index=payload.index,
         born_at_ms=cause.at_ms,
         due_ms=payload.due_ms,
@@ -32,7 +33,7 @@ def approval_requested(
         call_id=payload.call_id,
         is_unknown=payload.is_unknown,
     )
-    return waiting_for(context, step)
+    return waiting_for(context, run, step)
 
 
 def run_waiting(context: Context, _payload: Payload, _entry: LogEntry, cause: Cause) -> Context:

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from schemas.errors import ErrorCode, FatalError
-from schemas.lists import Role, RunStatus, StopReason, TaskStatus
+from schemas.lists import Role, RunStatus, TaskStatus
 from schemas.records import LogEntry
 from streams.session.cause import Cause
 from streams.session.context import (
@@ -16,6 +16,7 @@ from streams.session.context import (
     Message,
     QueuedRun,
     StepKind,
+    Usage,
 )
 from streams.session.forgotten import with_run
 from streams.session.payloads import (
@@ -33,6 +34,7 @@ from streams.session.sizes import cut, first_chars, message_bytes
 TASK_PROMPT_BYTES = 16_384
 LAST_MESSAGE_CHARS = 200
 
+_SPEAKERS = frozenset({Role.USER, Role.ASSISTANT})
 _TASK_STATUS = {
     RunStatus.COMPLETED: TaskStatus.COMPLETED,
     RunStatus.FAILED: TaskStatus.FAILED,
@@ -109,7 +111,7 @@ def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause
     return replace(
         said(_known(context, run.id, RunStatus.RUNNING), message),
         run=run,
-        queue=tuple(other for other in context.queue if other.id != run.id),
+        queue=_others(context.queue, run.id),
         task_status=TaskStatus.RUNNING,
     )
 
@@ -124,10 +126,19 @@ def completed(context: Context, payload: RunCompleted, _entry: LogEntry, cause: 
         size=message_bytes(payload.output),
         run_id=run.id,
     )
-    ended = replace(
-        _ended(context, run, RunStatus.COMPLETED, payload.stop_reason),
+    ended = EndedRun(
+        id=run.id,
+        message_id=run.message_id,
+        user_id=context.user_id,
+        agent_id=run.agent_id,
+        status=RunStatus.COMPLETED,
+        stop_reason=payload.stop_reason,
+        input=run.input,
+        created_at_ms=run.created_at_ms,
+        started_at_ms=run.started_at_ms,
         output=payload.output,
         sql_query=payload.sql_query,
+        usage=run.usage,
     )
     return said(_close(context, ended, cause), answer)
 
@@ -157,7 +168,7 @@ def said(context: Context, message: Message) -> Context:
         messages=(*context.messages, message),
         total_messages=message.order,
         last_message=first_chars(message.content, LAST_MESSAGE_CHARS)
-        if message.role in {Role.USER, Role.ASSISTANT} and message.content
+        if message.role in _SPEAKERS and message.content
         else context.last_message,
     )
 
@@ -165,9 +176,11 @@ def said(context: Context, message: Message) -> Context:
 def unanswered(context: Context, run_id: str) -> tuple[str, ...]:
     """Return the steps of a run that may still answer."""
     return tuple(
-        step.step_id
-        for step in context.pending
-        if step.run_id == run_id and step.kind is not StepKind.APPROVAL
+        [
+            step.step_id
+            for step in context.pending
+            if step.run_id == run_id and step.kind is not StepKind.APPROVAL
+        ]
     )
 
 
@@ -177,28 +190,22 @@ def _stopped(
     run = context.run
     if run is None or run.id != entry.run_id:
         run = _waiting(context, entry)
-    ended = replace(
-        _ended(context, run, status, payload.stop_reason),
-        error_code=payload.error_code,
-        error_message=payload.error_message,
-    )
-    return _close(context, ended, cause)
-
-
-def _ended(context: Context, run: ActiveRun | QueuedRun, status: RunStatus, reason: StopReason) -> EndedRun:
+    is_active = isinstance(run, ActiveRun)
     ended = EndedRun(
         id=run.id,
         message_id=run.message_id,
         user_id=context.user_id,
         agent_id=run.agent_id,
         status=status,
-        stop_reason=reason,
-        input="",
+        stop_reason=payload.stop_reason,
+        input=run.input if is_active else run.content,
         created_at_ms=run.created_at_ms,
+        started_at_ms=run.started_at_ms if is_active else None,
+        usage=run.usage if is_active else Usage(),
+        error_code=payload.error_code,
+        error_message=payload.error_message,
     )
-    if isinstance(run, QueuedRun):
-        return replace(ended, input=run.content)
-    return replace(ended, input=run.input, started_at_ms=run.started_at_ms, usage=run.usage)
+    return _close(context, ended, cause)
 
 
 def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
@@ -211,8 +218,8 @@ def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
     return replace(
         _known(context, ended.id, ended.status),
         run=None if was_active else run,
-        queue=tuple(waiting for waiting in context.queue if waiting.id != ended.id),
-        pending=tuple(step for step in context.pending if step.run_id != ended.id),
+        queue=_others(context.queue, ended.id),
+        pending=tuple([step for step in context.pending if step.run_id != ended.id]),
         abandoned=(*context.abandoned, *unanswered(context, ended.id))[-ABANDONED_STEPS:],
         ended=(*context.ended, ended),
         task_status=_TASK_STATUS[ended.status] if was_active else context.task_status,
@@ -222,13 +229,13 @@ def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
 
 def _known(context: Context, run_id: str, status: RunStatus) -> Context:
     """Remember where a run stands, in the order of arrival; the oldest are forgotten and counted."""
-    known = KnownRun(id=run_id, status=status)
-    if any(run.id == run_id for run in context.runs):
-        runs = tuple(known if run.id == run_id else run for run in context.runs)
-        return replace(context, runs=runs)
+    known, runs = KnownRun(id=run_id, status=status), context.runs
+    for place in range(len(runs) - 1, -1, -1):  # Mostly it is the newest.
+        if runs[place].id == run_id:
+            return replace(context, runs=(*runs[:place], known, *runs[place + 1 :]))
     if status is not RunStatus.QUEUED and status is not RunStatus.REJECTED:
         return context  # It was forgotten already: the record knows it.
-    runs = (*context.runs, known)
+    runs = (*runs, known)
     dropped = max(0, len(runs) - RECENT_RUNS)
     forgotten = context.forgotten
     for old in runs[:dropped]:
@@ -254,6 +261,10 @@ def _waiting(context: Context, entry: LogEntry) -> QueuedRun:
         f"session {context.session_id}: log {entry.sequence} is about run {entry.run_id}, which does not wait"
     )
     raise FatalError(message, code=ErrorCode.INVALID)
+
+
+def _others(queue: tuple[QueuedRun, ...], run_id: str) -> tuple[QueuedRun, ...]:
+    return tuple([run for run in queue if run.id != run_id])
 
 
 def _run_id(entry: LogEntry) -> str:

@@ -8,6 +8,7 @@ from streams.session.cause import Cause
 from streams.session.context import (
     ABANDONED_STEPS,
     RECENT_REFLECTIONS,
+    ActiveRun,
     Context,
     Message,
     Note,
@@ -46,7 +47,7 @@ def generation_requested(
         sequence=entry.sequence,
         purpose=payload.purpose,
     )
-    return waiting_for(replace(context, run=replace(run, next_index=payload.index + 1)), step)
+    return waiting_for(context, replace(run, next_index=payload.index + 1), step)
 
 
 def generation_ended(context: Context, payload: GenerationEnded, _entry: LogEntry, _cause: Cause) -> Context:
@@ -97,7 +98,7 @@ def tool_called(context: Context, payload: ToolCalled, entry: LogEntry, cause: C
         approved_by=payload.approved_by,
     )
     return waiting_for(
-        replace(context, run=replace(run, usage=_with_call(run.usage)), spent=_with_call(context.spent)), step
+        replace(context, spent=_with_call(context.spent)), replace(run, usage=_with_call(run.usage)), step
     )
 
 
@@ -155,9 +156,8 @@ def result_ignored(context: Context, payload: ResultIgnored, _entry: LogEntry, _
     )
 
 
-def waiting_for(context: Context, step: Pending) -> Context:
-    """Return `context` with one more step that the active run waits for."""
-    run = active(context)
+def waiting_for(context: Context, run: ActiveRun, step: Pending) -> Context:
+    """Return `context` with the active run as `run` is now, and one more step that it waits for."""
     announced = run.announced_due_ms
     # The session's record names the earliest moment of the run; only an earlier one has to be announced.
     if announced is None or step.due_ms < announced:
@@ -167,7 +167,7 @@ def waiting_for(context: Context, step: Pending) -> Context:
 
 def answered(context: Context, step_id: str) -> Context:
     """Return `context` without waiting for that step."""
-    return replace(context, pending=tuple(step for step in context.pending if step.step_id != step_id))
+    return replace(context, pending=tuple([step for step in context.pending if step.step_id != step_id]))
 
 
 def asked_id(context: Context, step_id: str) -> str:

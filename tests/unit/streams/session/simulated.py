@@ -34,8 +34,9 @@ from schemas.topics import BY_RECORD, MAX_VALUE_BYTES
 from streams.session.applied import Applied, applied
 from streams.session.context import Context, StepKind, empty, from_bytes, to_bytes
 from streams.session.decide import agent_wanted, decide
-from streams.session.event import Event, EventRecord, time_of
+from streams.session.event import Event, EventRecord, ms_of, time_of
 from streams.session.log import chain, fold, task_logs, verify_chain
+from streams.session.payload_text import payload_of, read_payload
 from streams.session.project import project, reissue
 from streams.session.rules import Rules
 from streams.session.timers import Timer, life_timer, timers_of
@@ -102,7 +103,7 @@ class Simulated:
             topic=BY_RECORD[type(record)].name,
             partition=3,
             offset=offset,
-            at=self.now,
+            at_ms=ms_of(self.now),
             trace_id="0" * 31 + "1",
             record=record,
         )
@@ -140,6 +141,9 @@ class Simulated:
         assert to_bytes(from_bytes(data)) == data
         assert project(from_bytes(data), logs, 3) == outputs
         TaskLogs.model_validate(logs.model_dump())
+        for entry in logs.entries:
+            # The fold of a decision takes the payload itself, the fold of the record reads its text.
+            assert payload_of(entry.action, entry.payload) == read_payload(entry.action, entry.payload)
         assert len(CODEC.encode(logs)) < MAX_VALUE_BYTES
         for record in outputs:
             # Built without validation: here each is validated.
