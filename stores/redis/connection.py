@@ -29,7 +29,8 @@ class RedisConnection:
         self.settings = settings
         self.keys = Keys(settings.prefix)
         self._address = address_of(settings.redis_url.get_secret_value())
-        self._owner = secrets.token_hex(8)
+        self.owner = secrets.token_hex(8).encode()
+        """Name of this connection, which no other has."""
         self._numbers = count(1)
         self._links: list[Link] = []
         self._pending: list[Call] = []
@@ -41,8 +42,8 @@ class RedisConnection:
         self._opener: Opener | None = None
 
     def fresh_id(self) -> bytes:
-        """Return an id that nobody else makes: for epochs and tokens."""
-        return f"{self._owner}-{next(self._numbers)}".encode()
+        """Return an id that nobody else makes."""
+        return b"%b-%d" % (self.owner, next(self._numbers))
 
     @property
     def is_connected(self) -> bool:
@@ -60,7 +61,7 @@ class RedisConnection:
             keys=self.keys,
             partitions=partitions,
             connect_timeout_s=self.settings.connect_timeout_s,
-            fresh_id=self.fresh_id,
+            owner=self.owner,
         )
         first = await self._open_first(self._opener)
         self._blocking = BlockingLinks(self._opener, self.settings)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stores.redis.connection import RedisConnection
+from stores.redis.due import score_of
 from stores.redis.replies import as_bytes, as_int, as_list, as_text
 from stores.redis.scripts import CONTEXT_LOAD, CONTEXT_STORE
 
-_LENGTH_WITH_CONTEXT = 7
+_LENGTH_WITH_CONTEXT = 3
 _LENGTH_WITH_TOKEN = 5
+_ARGUMENTS_BEFORE_TIMERS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,12 @@ class Epoch:
 
     id: str
     born_ms: int
+
+
+@lru_cache(maxsize=1_024)
+def epoch_of(marker: bytes) -> Epoch:
+    """Return the epoch that a partition's marker names. Replies repeat a few of them."""
+    return Epoch(id=marker.decode(), born_ms=int(marker.split(b"/")[1]) // 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +85,23 @@ class Contexts:
         left, which replaces that of any other: only the last one who left one may store. Raises
         TransientError.
         """
-        fresh = self._connection.fresh_id()
         reply = as_list(
             await self._connection.run(
                 CONTEXT_LOAD,
                 self._keys.epoch(partition),
                 self._keys.context(partition, session_id),
                 self._keys.token(partition, session_id),
-                fresh,
-                fresh if leave_token else b"",
+                self._connection.owner,
+                self._connection.fresh_id() if leave_token else b"",
                 self._token_keep_ms,
             )
         )
-        stored = None
         has_left = len(reply) == _LENGTH_WITH_TOKEN
-        if len(reply) == _LENGTH_WITH_CONTEXT:
-            stored = Stored(
-                context=as_bytes(reply[5]),
-                outbox=as_bytes(reply[6]),
-                term=as_int(reply[3]),
-                version=as_int(reply[4]),
-            )
         return Loaded(
-            epoch=Epoch(id=as_text(reply[0]), born_ms=as_int(reply[1])),
-            stored=stored,
+            epoch=epoch_of(as_bytes(reply[0])),
+            stored=_stored(as_bytes(reply[2])) if len(reply) == _LENGTH_WITH_CONTEXT else None,
             token=as_text(reply[3]) if has_left else None,
-            now_ms=as_int(reply[2]),
+            now_ms=as_int(reply[1]),
             had_token=has_left and as_int(reply[4]) == 1,
         )
 
@@ -125,45 +125,56 @@ class Contexts:
         does the feed when entries are given. Raises TransientError: then it may have been stored or not; load
         again.
         """
-        token, term, version = (
-            (expected, 0, 0) if isinstance(expected, str) else ("", expected[0], expected[1])
-        )
-        keys = self._keys
+        keys, timers_at = self._keys, _ARGUMENTS_BEFORE_TIMERS + 1
+        removed_at = timers_at + 2 * len(timers_set)
+        marker = epoch.encode()
+        if isinstance(expected, str):
+            token, beginning = expected.encode(), marker + b"\n"
+        else:
+            token, beginning = b"", b"%b\n%d\n%d\n" % (marker, *expected)
         reply = await self._connection.run(
             CONTEXT_STORE,
             keys.epoch(partition),
             keys.context(partition, session_id),
             keys.token(partition, session_id),
             keys.timers(partition),
-            keys.timer_kinds(partition),
             keys.feed(partition, session_id),
-            self._connection.fresh_id(),
-            epoch.encode(),
-            token.encode(),
-            b"%d" % term,
-            b"%d" % version,
-            new.context,
-            new.outbox,
-            b"%d" % new.term,
-            b"%d" % new.version,
+            self._connection.owner,
+            marker,
+            token,
+            beginning,
+            _kept(marker, new),
             b"%d" % ttl_s,
-            session_id.encode(),
             self._feed_max,
-            b"%d" % len(timers_set),
-            b"%d" % len(timers_removed),
-            b"%d" % len(feed),
-            *_flat(timers_set, timers_removed, feed),
+            b"%d" % removed_at,
+            b"%d" % (removed_at + len(timers_removed)),
+            *_flat(f"{session_id}/", timers_set, timers_removed, feed),
         )
         return as_int(reply) == 1
 
 
+def _kept(marker: bytes, new: Stored) -> bytes:
+    """Return the text that Redis keeps: four lines, the context, the outbox."""
+    lines = (marker, new.term, new.version, len(new.context))
+    return b"%b\n%d\n%d\n%d\n%b%b" % (*lines, new.context, new.outbox)
+
+
+def _stored(kept: bytes) -> Stored:
+    _, term, version, size, both = kept.split(b"\n", 4)
+    end = int(size)
+    return Stored(context=both[:end], outbox=both[end:], term=int(term), version=int(version))
+
+
 def _flat(
-    timers_set: Sequence[TimerEntry], timers_removed: Sequence[str], feed: Sequence[FeedEntry]
+    of_session: str,
+    timers_set: Sequence[TimerEntry],
+    timers_removed: Sequence[str],
+    feed: Sequence[FeedEntry],
 ) -> list[bytes]:
     flat: list[bytes] = []
     for timer in timers_set:
-        flat += (timer.key.encode(), timer.kind.encode(), b"%d" % timer.due_ms)
-    flat += [key.encode() for key in timers_removed]
+        flat += (score_of(timer.due_ms, timer.kind), f"{of_session}{timer.key}".encode())
+    flat += [f"{of_session}{key}".encode() for key in timers_removed]
     for entry in feed:
         flat += (entry.kind.encode(), entry.data)
     return flat

@@ -46,7 +46,7 @@ class Feed:
             FEED_APPEND,
             self._keys.epoch(partition),
             self._keys.feed(partition, session_id),
-            self._connection.fresh_id(),
+            self._connection.owner,
             b"%d" % keep_s,
             b"%d" % max_len,
             *flat,

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stores.redis.connection import RedisConnection
-from stores.redis.contexts import Epoch
-from stores.redis.replies import as_bytes, as_int, as_list, as_text
+from stores.redis.contexts import Epoch, epoch_of
+from stores.redis.replies import as_bytes, as_int, as_list
 from stores.redis.scripts import STEP_CLAIM, STEP_COMPLETE, STEP_FORGET, STEP_RELEASE, STEP_RENEW
 
 _FORGET_AT_ONCE = 500
@@ -43,7 +44,8 @@ class Journal:
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
         self._keys = connection.keys
-        self._claim_keep_ms = b"%d" % (connection.settings.journal_claim_keep_s * 1000)
+        self._keep_ms = connection.settings.journal_claim_keep_s * 1000
+        self._claim_keep_ms = b"%d" % self._keep_ms
 
     async def claim(self, partition: int, step_id: str, token: str, lease_ms: int) -> Claimed | Done | Busy:
         """Claim a step. Claiming again with the same token renews the lease. Raises TransientError."""
@@ -52,10 +54,10 @@ class Journal:
                 STEP_CLAIM,
                 self._keys.epoch(partition),
                 self._keys.step(partition, step_id),
-                self._connection.fresh_id(),
+                self._connection.owner,
                 token.encode(),
-                b"%d" % lease_ms,
                 self._claim_keep_ms,
+                self._left_at_end(lease_ms),
             )
         )
         match as_bytes(reply[0]):
@@ -64,10 +66,7 @@ class Journal:
             case b"busy":
                 return Busy(as_int(reply[1]))
             case _:
-                epoch = Epoch(id=as_text(reply[1]), born_ms=as_int(reply[2]))
-                return Claimed(
-                    epoch=epoch, taken_over=as_int(reply[3]) == 1, is_forgotten=as_int(reply[4]) == 1
-                )
+                return _claimed(as_bytes(reply[1]), as_bytes(reply[2]), as_bytes(reply[3]))
 
     async def renew(self, partition: int, step_id: str, token: str, lease_ms: int) -> bool:
         """Renew the lease, or ask whether the token still holds the step.
@@ -78,10 +77,10 @@ class Journal:
             STEP_RENEW,
             self._keys.epoch(partition),
             self._keys.step(partition, step_id),
-            self._connection.fresh_id(),
+            self._connection.owner,
             token.encode(),
-            b"%d" % lease_ms,
             self._claim_keep_ms,
+            self._left_at_end(lease_ms),
         )
         return as_int(reply) == 1
 
@@ -95,7 +94,7 @@ class Journal:
             STEP_COMPLETE,
             self._keys.epoch(partition),
             self._keys.step(partition, step_id),
-            self._connection.fresh_id(),
+            self._connection.owner,
             token.encode(),
             value,
             b"%d" % keep_ms,
@@ -108,9 +107,14 @@ class Journal:
             STEP_RELEASE,
             self._keys.epoch(partition),
             self._keys.step(partition, step_id),
-            self._connection.fresh_id(),
+            self._connection.owner,
             token.encode(),
+            self._claim_keep_ms,
         )
+
+    def _left_at_end(self, lease_ms: int) -> bytes:
+        """Return how long the entry of a claim made now has to live when its lease ends."""
+        return b"%d" % max(0, self._keep_ms - lease_ms)
 
     async def forget(self, partition: int, step_ids: Collection[str]) -> None:
         """Delete what is kept of these steps, done or not, but that it was. Raises TransientError."""
@@ -124,6 +128,12 @@ class Journal:
             STEP_FORGET,
             self._keys.epoch(partition),
             self._keys.step(partition, step_id),
-            self._connection.fresh_id(),
+            self._connection.owner,
             self._claim_keep_ms,
         )
+
+
+@lru_cache(maxsize=1_024)
+def _claimed(marker: bytes, taken_over: bytes, forgotten: bytes) -> Claimed:
+    """Return what a claim answered. Nearly all answers of a partition are the same."""
+    return Claimed(epoch=epoch_of(marker), taken_over=taken_over == b"1", is_forgotten=forgotten == b"1")

@@ -26,12 +26,8 @@ class Keys:
         return self._key(partition, "token:", session_id)
 
     def timers(self, partition: int) -> bytes:
-        """Sorted set of the partition's timers by due time."""
+        """Sorted set of the partition's timers by due time and kind."""
         return self._key(partition, "timers")
-
-    def timer_kinds(self, partition: int) -> bytes:
-        """Kind of each timer."""
-        return self._key(partition, "timer-kinds")
 
     def armed(self, partition: int) -> bytes:
         """The epoch whose timers are complete."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.errors import FatalError, MaestroError, TransientError
@@ -19,13 +19,13 @@ NEEDED_POLICY = "noeviction"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opener:
-    """Opens connections for the partitions 0 … `partitions` - 1. `fresh_id` makes ids nobody else has."""
+    """Opens connections for the partitions 0 … `partitions` - 1. `owner` is whom the epochs name that they begin."""
 
     address: Address
     keys: Keys
     partitions: int
     connect_timeout_s: float
-    fresh_id: Callable[[], bytes]
+    owner: bytes
 
     async def open(self, answer_within_s: float | None) -> Link:
         """Return a connection whose first commands have replaced the epochs of another run of the server.
@@ -55,7 +55,7 @@ class Opener:
         policy = Call((b"INFO", b"memory"), loop.create_future())
         loads = [Call((b"SCRIPT", b"LOAD", script.text), loop.create_future()) for script in ALL_SCRIPTS]
         epochs = [
-            Call((self.keys.epoch(partition), self.fresh_id()), loop.create_future(), EPOCH_RENEW)
+            Call((self.keys.epoch(partition), self.owner), loop.create_future(), EPOCH_RENEW)
             for partition in range(self.partitions)
         ]
         replies = await _answers(link, [*before, policy, *loads, *epochs])

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stores.redis.connection import RedisConnection
-from stores.redis.contexts import Epoch
-from stores.redis.replies import as_int, as_list, as_text
+from stores.redis.contexts import Epoch, epoch_of
+from stores.redis.due import SCORES_PER_MS, moment_of, score_of
+from stores.redis.replies import as_bytes, as_int, as_list, as_text
 from stores.redis.scripts import (
     ARMED_MARK,
     ARMED_READ,
@@ -42,10 +43,11 @@ class Timers:
 
     async def epoch(self, partition: int) -> Epoch:
         """Return the partition's current epoch. Raises TransientError."""
-        reply = as_list(
-            await self._connection.run(EPOCH_READ, self._keys.epoch(partition), self._connection.fresh_id())
+        return epoch_of(
+            as_bytes(
+                await self._connection.run(EPOCH_READ, self._keys.epoch(partition), self._connection.owner)
+            )
         )
-        return Epoch(id=as_text(reply[0]), born_ms=as_int(reply[1]))
 
     async def due(self, partition: int, limit: int) -> tuple[DueTimer, ...]:
         """Return at most `limit` timers that are due, the earliest first. Raises TransientError."""
@@ -54,15 +56,12 @@ class Timers:
                 TIMERS_DUE,
                 self._keys.epoch(partition),
                 self._keys.timers(partition),
-                self._keys.timer_kinds(partition),
-                self._connection.fresh_id(),
+                self._connection.owner,
+                b"%d" % SCORES_PER_MS,
                 b"%d" % limit,
             )
         )
-        return tuple(
-            _timer(as_text(reply[at]), as_int(reply[at + 1]), as_text(reply[at + 2]))
-            for at in range(0, len(reply), 3)
-        )
+        return tuple(_timer(as_text(reply[at]), as_int(reply[at + 1])) for at in range(0, len(reply), 2))
 
     async def remove_if_unchanged(self, partition: int, timer: DueTimer) -> bool:
         """Remove a timer that fired; return False when it is gone or due at another time.
@@ -73,20 +72,17 @@ class Timers:
             TIMERS_REMOVE,
             self._keys.epoch(partition),
             self._keys.timers(partition),
-            self._keys.timer_kinds(partition),
-            self._connection.fresh_id(),
+            self._connection.owner,
             timer.member,
-            b"%d" % timer.due_ms,
+            b"%d" % (timer.due_ms * SCORES_PER_MS),
+            b"%d" % ((timer.due_ms + 1) * SCORES_PER_MS),
         )
         return as_int(reply) == 1
 
     async def is_armed(self, partition: int) -> bool:
         """Tell whether the timers were made complete in the current epoch. Raises TransientError."""
         reply = await self._connection.run(
-            ARMED_READ,
-            self._keys.epoch(partition),
-            self._keys.armed(partition),
-            self._connection.fresh_id(),
+            ARMED_READ, self._keys.epoch(partition), self._keys.armed(partition), self._connection.owner
         )
         return as_int(reply) == 1
 
@@ -98,13 +94,12 @@ class Timers:
         for start in range(0, len(entries), _ARM_AT_ONCE):
             flat: list[bytes] = []
             for timer in entries[start : start + _ARM_AT_ONCE]:
-                flat += (timer.member, timer.kind.encode(), b"%d" % timer.due_ms)
+                flat += (score_of(timer.due_ms, timer.kind), timer.member)
             reply = await self._connection.run(
                 TIMERS_ARM,
                 self._keys.epoch(partition),
                 self._keys.timers(partition),
-                self._keys.timer_kinds(partition),
-                self._connection.fresh_id(),
+                self._connection.owner,
                 epoch.encode(),
                 *flat,
             )
@@ -121,12 +116,13 @@ class Timers:
             ARMED_MARK,
             self._keys.epoch(partition),
             self._keys.armed(partition),
-            self._connection.fresh_id(),
+            self._connection.owner,
             epoch.encode(),
         )
         return as_int(reply) == 1
 
 
-def _timer(member: str, due_ms: int, kind: str) -> DueTimer:
+def _timer(member: str, score: int) -> DueTimer:
     session_id, _, key = member.partition("/")  # a session id is a UUID
+    due_ms, kind = moment_of(score)
     return DueTimer(session_id=session_id, key=key, kind=kind, due_ms=due_ms)

@@ -1,19 +1,20 @@
--- Returns epoch id, its birth, the clock; then term, version, context, outbox when the context is there,
--- or the token that was left when it is absent and one was wished, and 1 if it replaced another, else 0.
+-- Returns the epoch and the clock; then the kept text when the context is there; or an empty text, the token that was
+-- left when it is absent and one was wished, and 1 if it replaced another, else 0.
+-- A kept text is the lines epoch, term, version and the context's length; then the context and its outbox.
 -- A context of another epoch is absent.
--- KEYS: epoch, context, token. ARGV: fresh epoch id, token to leave ('' leaves none), its lifetime in ms
-local id, born_ms = current_epoch(ARGV[1])
+-- KEYS: epoch, context, token. ARGV: connection, token to leave ('' leaves none), its lifetime in ms
+local epoch = current_epoch()
 local now_ms = clock_ms()
-local found = redis.call('HMGET', KEYS[2], 'epoch', 'term', 'version', 'context', 'outbox')
-if found[1] == id then
-  return {id, born_ms, now_ms, found[2], found[3], found[4], found[5]}
+local kept = redis.call('GET', KEYS[2])
+if begins(kept, epoch .. '\n') then
+  return {epoch, now_ms, kept}
 end
-if found[1] then
+if kept then
   redis.call('DEL', KEYS[2])
 end
 if ARGV[2] == '' then
-  return {id, born_ms, now_ms}
+  return {epoch, now_ms}
 end
 local had = redis.call('EXISTS', KEYS[3])
 redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[3])
-return {id, born_ms, now_ms, ARGV[2], had}
+return {epoch, now_ms, '', ARGV[2], had}

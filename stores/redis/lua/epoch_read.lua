@@ -1,4 +1,3 @@
--- Returns id and birth (ms) of the partition's epoch.
--- ARGV: fresh epoch id
-local id, born_ms = current_epoch(ARGV[1])
-return {id, born_ms}
+-- Returns the id of the partition's epoch.
+-- KEYS: epoch. ARGV: connection
+return current_epoch()

@@ -1,28 +1,28 @@
 -- Claims a step for one attempt. Returns {'done', value}, {'busy', ms left of the other's lease},
--- or {'claimed', epoch id, its birth, 1 when another attempt had it before, 1 when what it left was forgotten}.
+-- or {'claimed', epoch, 1 when another attempt had it before, 1 when what it left was forgotten}.
+-- An entry is a text of lines. Of a claim: the epoch; the token; the ms that the entry has to live when the lease ends
+-- (so that no clock is asked), then these two numbers. Of a step that is done: the epoch, an empty line, the value.
 -- An entry of another epoch is absent.
--- KEYS: epoch, step. ARGV: fresh epoch id, token, lease in ms, lifetime of an entry without value in ms
-local id, born_ms = current_epoch(ARGV[1])
-local now_ms = clock_ms()
-local found = redis.call('HMGET', KEYS[2], 'epoch', 'value', 'token', 'until_ms', 'taken_over', 'forgotten')
+-- KEYS: epoch, step. ARGV: connection, token, lifetime in ms of an entry without value, and that when the lease ends
+local epoch = current_epoch()
+local kept = redis.call('GET', KEYS[2])
 local taken_over, forgotten = '0', '0'
-if found[1] == id then
-  if found[2] then
-    return {'done', found[2]}
+if begins(kept, epoch .. '\n') then
+  if begins(kept, epoch .. '\n\n') then
+    return {'done', string.sub(kept, #epoch + 3)}
   end
-  forgotten = found[6] or '0'
-  if found[3] == ARGV[2] then
-    taken_over = found[5]
-  elseif tonumber(found[4]) > now_ms then
-    return {'busy', tonumber(found[4]) - now_ms}
+  local token, ends_at, was_taken_over
+  token, ends_at, was_taken_over, forgotten = string.match(kept, '^([^\n]*)\n(%d+) ([01]) ([01])$', #epoch + 2)
+  if token == ARGV[2] then
+    taken_over = was_taken_over
   else
+    local left_ms = redis.call('PTTL', KEYS[2]) - ends_at
+    if left_ms > 0 then
+      return {'busy', left_ms}
+    end
     taken_over = '1'
   end
 end
-if found[1] then
-  redis.call('DEL', KEYS[2])
-end
-redis.call('HSET', KEYS[2], 'epoch', id, 'token', ARGV[2], 'taken_over', taken_over, 'forgotten', forgotten,
-  'until_ms', string.format('%.0f', now_ms + ARGV[3]))
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
-return {'claimed', id, born_ms, tonumber(taken_over), tonumber(forgotten)}
+redis.call('SET', KEYS[2], epoch .. '\n' .. ARGV[2] .. '\n' .. ARGV[4] .. ' ' .. taken_over .. ' ' .. forgotten,
+  'PX', ARGV[3])
+return {'claimed', epoch, taken_over, forgotten}

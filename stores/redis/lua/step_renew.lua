@@ -1,9 +1,9 @@
 -- Renews the lease of the token that holds the step. Returns 1, or 0: absent, done, or another's.
--- KEYS: epoch, step. ARGV: fresh epoch id, token, lease in ms, lifetime of an entry without value in ms
-local found = redis.call('HMGET', KEYS[2], 'epoch', 'value', 'token')
-if found[1] ~= current_epoch(ARGV[1]) or found[2] or found[3] ~= ARGV[2] then
+-- KEYS: epoch, step. ARGV: connection, token, lifetime in ms of an entry without value, and that when the lease ends
+local held = current_epoch() .. '\n' .. ARGV[2] .. '\n'
+local kept = redis.call('GET', KEYS[2])
+if not begins(kept, held) then
   return 0
 end
-redis.call('HSET', KEYS[2], 'until_ms', string.format('%.0f', clock_ms() + ARGV[3]))
-redis.call('PEXPIRE', KEYS[2], ARGV[4])
+redis.call('SET', KEYS[2], held .. ARGV[4] .. string.sub(kept, -4), 'PX', ARGV[3])
 return 1

@@ -105,7 +105,6 @@ async def test_a_session_left_alone_goes_idle_expires_and_goes_on_with_what_was_
         b"DEL",
         keys.epoch(partition),
         keys.timers(partition),
-        keys.timer_kinds(partition),
         keys.armed(partition),
         context_key(redis, session_id),
     )

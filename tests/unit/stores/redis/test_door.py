@@ -65,7 +65,6 @@ def test_all_keys_of_a_partition_carry_its_hash_tag() -> None:
         keys.context(7, "s"),
         keys.token(7, "s"),
         keys.timers(7),
-        keys.timer_kinds(7),
         keys.armed(7),
         keys.step(7, "s"),
         keys.feed(7, "s"),
