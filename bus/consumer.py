@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 
 from bus.connection import client_options, translated
 from bus.follower import Follower, Stream
+from bus.membership import MembershipFacts, facts_of
 from bus.message import Message, Place
 from bus.settings import KafkaSettings
 from schemas.errors import ErrorCode, FatalError, TransientError
@@ -116,6 +117,10 @@ class Consumer:
         """Number of assignments so far: messages of an earlier one may belong to another member by now."""
         return self._generation
 
+    def membership(self) -> MembershipFacts:
+        """Look at the group membership, for who has to notice that it is gone for good."""
+        return facts_of(getattr(self._member, "_coordinator", None))
+
     async def get_batch(
         self, stream: int = 0, *, max_records: int, timeout_s: float
     ) -> Mapping[Place, Sequence[Message]]:
@@ -173,6 +178,9 @@ class Consumer:
         """
         asked = [TopicPartition(*place) for place in places]
         try:
+            if self._member is None:
+                message = "it has left the group"
+                raise TransientError(message)
             async with asyncio.timeout(self._kafka.request_timeout_ms / 1000):
                 ends = await self._member.end_offsets(asked)
         except (KafkaError, TimeoutError) as error:

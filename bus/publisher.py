@@ -19,7 +19,12 @@ from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError, Tra
 from schemas.partition import partition_of
 from schemas.records import Record
 from schemas.topics import BY_RECORD, MAX_MESSAGE_BYTES, MAX_VALUE_BYTES, key_of
-from telemetry.metrics import MESSAGES_PUBLISHED, PUBLISH_FAILURES, PUBLISH_SECONDS
+from telemetry.metrics import (
+    MESSAGES_PUBLISHED,
+    PUBLISH_FAILURES,
+    PUBLISH_SECONDS,
+    UNACKNOWLEDGED_SECONDS,
+)
 from telemetry.tracing import Trace
 
 MAX_BATCH_BYTES = 262_144
@@ -29,6 +34,8 @@ MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 16_384
 """Largest sum of key, value and headers: room for framing and for what compression adds to random bytes."""
 
 _STOP_LIMIT_S = 10.0
+_LATE_S = 5.0
+"""An acknowledgement that takes longer says that the broker is away or in trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Publisher:
         self._published: dict[str, Counter] = {}
         self._unacknowledged: dict[asyncio.Future[Any], float] = {}
         self._watch: asyncio.TimerHandle | None = None
+        self._oldest_s = 0.0
 
     async def start(self) -> None:
         """Connect.
@@ -93,6 +101,15 @@ class Publisher:
             self._watch.cancel()
         if producer is not None:
             await _stopped(producer)
+
+    def trouble(self) -> str | None:
+        """Return why messages do not get out, in a sentence; None when they do, as far as is known.
+
+        As it was found within the last second; may be asked from any thread.
+        """
+        if self._oldest_s < _LATE_S:
+            return None
+        return f"Kafka has not acknowledged a message for {self._oldest_s:.0f} s"
 
     async def publish(
         self,
@@ -268,7 +285,10 @@ class Publisher:
 
     def _watch_deliveries(self) -> None:
         # One timer for all: a time limit around each publish would cost as much as encoding the record.
-        overdue = monotonic() - self._kafka.delivery_timeout_s
+        now = monotonic()
+        self._oldest_s = now - next(iter(self._unacknowledged.values()), now)
+        UNACKNOWLEDGED_SECONDS.set(self._oldest_s)
+        overdue = now - self._kafka.delivery_timeout_s
         for future, since in self._unacknowledged.items():
             if since > overdue:
                 break  # in the order of sending

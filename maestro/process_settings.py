@@ -16,9 +16,17 @@ class ProcessSettings(BaseSettings):
         description="Unique name that this process keeps over restarts. Set it only where that is certain:"
         " the consumer group then waits for the restart instead of moving the partitions.",
     )
-    health_host: str = Field(default="127.0.0.1", description="Address on which /live and /ready are served.")
+    health_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which /live, /ready and /metrics are served. They ask for no password:"
+        " do not serve them to everybody.",
+    )
     health_port: int = Field(
-        default=0, ge=0, le=65535, description="Port of /live and /ready; 0 serves neither."
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of /live, /ready and /metrics; 0 serves none of them."
+        " `maestro dev` gives each process its own.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line that is written."

@@ -8,7 +8,7 @@ from schemas.errors import ErrorCode, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.topics import TopicSpec
 from sinks.ports import Decoder, Entry, Refused
-from telemetry.logs import logger
+from telemetry.logs import logger, without_text
 
 _TURN = 250
 """Messages decoded in one turn of the loop: 5,000 in one go hold it for 36 ms."""
@@ -55,6 +55,7 @@ def _outcome(decoder: Decoder, spec: TopicSpec, message: Message) -> Entry:
     except MaestroError:
         raise
     except Exception as error:  # noqa: BLE001  raised again, it would stop the sink here after each restart
-        _log.exception("decoding raised", topic=spec.name, partition=message.partition, offset=message.offset)
+        place = {"topic": spec.name, "partition": message.partition, "offset": message.offset}
+        _log.error("decoding raised", **place, exc_info=without_text(error))
         sentence = f"decoding raised {type(error).__name__}: {error}"
         return Entry(message, None, Refused(message, DeadLetterReason.HANDLER_ERROR, sentence))

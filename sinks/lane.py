@@ -15,6 +15,7 @@ from sinks.errors import OvertakenError
 from sinks.ports import Batch, Entry, OnRefused, Store
 from sinks.settings import SinkSettings
 from telemetry.logs import logger
+from telemetry.metrics import SINK_RETRIES
 
 _log = logger(__name__)
 
@@ -91,6 +92,13 @@ class Lane:
     def positions(self) -> dict[Place, int]:
         """The offset that the store has, of each claimed partition."""
         return {place: claim.position for place, claim in self._claims.items()}
+
+    def oldest(self) -> dict[Place, tuple[int, int | None]]:
+        """Return each partition's position, and the broker's time (ms) of what waits first, if any."""
+        return {
+            place: (claim.position, claim.waiting[0].message.timestamp if claim.waiting else None)
+            for place, claim in self._claims.items()
+        }
 
     def claim(self, place: Place, position: int, generation: int) -> None:
         """Take a partition from the offset that the store has."""
@@ -230,6 +238,7 @@ class Lane:
                 if not self.is_store_away:
                     _log.warning("cannot write now, trying again", error=error.message)
                 self.is_store_away = True
+                SINK_RETRIES.inc()
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, self._settings.retry_most_s)
             else:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from bus.membership import MembershipFacts
 from bus.message import Message, Place
 from schemas.lists import DeadLetterReason
 from schemas.topics import TopicSpec
@@ -18,6 +19,10 @@ class Source(Protocol):
     @property
     def generation(self) -> int:
         """Number of assignments so far: what was ours in an earlier one may be another's by now."""
+        ...
+
+    def membership(self) -> MembershipFacts:
+        """Look at the membership: whether messages can arrive."""
         ...
 
     async def start(self) -> None:

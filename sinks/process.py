@@ -7,17 +7,20 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from bus.follower import Stream
+from bus.membership import MembershipFacts
 from bus.message import Message, Place
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
 from schemas.topics import TASK_LOGS, TopicSpec
 from sinks.decoding import decoded
-from sinks.health import Health, Verdict
 from sinks.lane import Lane
 from sinks.ports import DeadLetterBox, Decoder, Entry, Source, Store
 from sinks.refusals import Refusals
 from sinks.rejects import Rejects
 from sinks.settings import SinkSettings
+from sinks.supervision import Supervision
+from telemetry.health import Health, Verdict
 from telemetry.logs import logger
+from telemetry.metrics import OWNED_PARTITIONS, REBALANCES
 
 _log = logger(__name__)
 
@@ -70,6 +73,7 @@ class SinkProcess:
         self._is_overtaken = False
         self._is_source_away = False
         self._committed: dict[Place, int] = {}
+        self._supervision = Supervision(self._membership, limit_s=settings.membership_limit_s)
         rejects = Rejects(
             dead_letters, topics, limit=settings.refused_limit, window_s=settings.refused_window_s
         )
@@ -98,6 +102,13 @@ class SinkProcess:
         self._source = source
         self._chores += chores
 
+    def waiting(self) -> dict[Place, tuple[int, int | None]]:
+        """Return of each owned partition the offset that the store has, and when the oldest message came.
+
+        That is the broker's time (ms) of the oldest that waits here, None when none does.
+        """
+        return {place: found for lane in self._lanes for place, found in lane.oldest().items()}
+
     async def on_assigned(self, places: frozenset[Place]) -> Mapping[Place, int]:
         """Drop what was buffered, let transactions in flight end, and return where the store stands.
 
@@ -114,6 +125,8 @@ class SinkProcess:
         self._committed.clear()
         for place, position in positions.items():
             next(lane for lane in self._lanes if place[0] in lane.topics).claim(place, position, generation)
+        REBALANCES.inc()
+        OWNED_PARTITIONS.set(len(positions))
         _log.info("assigned", partitions=len(places))
         return positions
 
@@ -157,6 +170,9 @@ class SinkProcess:
             raise FatalError(message)
         return self._source
 
+    def _membership(self) -> MembershipFacts:
+        return self._reader.membership()
+
     async def _record(self) -> None:
         await self._first_keep_up()
         source = self._reader
@@ -169,6 +185,7 @@ class SinkProcess:
                     group.create_task(each) for each in (self._commit(), self._keep_up(), self._tidy())
                 ]
                 await self._stop.wait()
+                self.health.drain()
                 for other in others:
                     other.cancel()
                 await self._settle()
@@ -184,7 +201,7 @@ class SinkProcess:
 
     async def _read(self, stream: int, lane: Lane) -> None:
         while True:
-            self.health.beat(stream, self._readiness())
+            self._beat(stream)
             # The store is away or slow: nothing more is fetched, membership stays.
             if not await lane.has_room(_FETCH_WAIT_S):
                 continue
@@ -213,7 +230,7 @@ class SinkProcess:
                 return await decoded(self._decoder, lane.topics, batch)
             except TransientError as error:
                 _log.info("cannot decode yet, trying again", error=error.message)
-                self.health.beat(stream, self._readiness())
+                self._beat(stream)
                 await asyncio.sleep(self._settings.retry_first_s)
 
     async def _commit(self) -> None:
@@ -230,6 +247,7 @@ class SinkProcess:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(_CHORES_EVERY_S)
+            _ = self._supervision.checked()  # here too: reading may be what hangs
             for chore in self._chores:
                 try:
                     await chore()
@@ -242,7 +260,13 @@ class SinkProcess:
         _log.warning("another process was first: all partitions start again", reason=reason)
         self._reader.assigned()
 
+    def _beat(self, stream: int) -> None:
+        self.health.beat(self._readiness(), f"stream {stream}")
+
     def _readiness(self) -> Verdict:
+        membership = self._supervision.checked()
+        if not membership:
+            return membership
         if any(lane.is_store_away for lane in self._lanes):
             return Verdict(ok=False, reason="the store is away; what arrives waits")
         if self._is_source_away:
@@ -257,7 +281,7 @@ class SinkProcess:
                 await self._store.keep_up()
             except TransientError as error:
                 for stream, _ in enumerate(self._lanes):
-                    self.health.beat(stream, Verdict(ok=False, reason=error.message))
+                    self.health.beat(Verdict(ok=False, reason=error.message), f"stream {stream}")
                 await asyncio.sleep(self._settings.retry_first_s)
             else:
                 return

@@ -48,3 +48,8 @@ class SinkSettings(BaseSettings):
     drain_limit_s: float = Field(
         default=10.0, gt=0, description="Seconds that transactions in flight get to finish at the end."
     )
+    membership_limit_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds out of the consumer group (start included) after which a sink exits with 1.",
+    )

@@ -28,7 +28,7 @@ from streams.journaled_ports import (
 )
 from streams.runtime.parking import parked
 from telemetry.logs import logger
-from telemetry.metrics import STEPS_REPLAYED
+from telemetry.metrics import LEASE_TAKEOVERS, LEASES_LOST, STEPS_REPLAYED
 from telemetry.points import point
 
 log = logger(__name__)
@@ -121,6 +121,8 @@ class _Attempts(Generic[R]):
                         return
 
     async def _attempt(self, token: str, claim: Claimed, asked_at: float) -> _End:
+        if claim.taken_over:
+            LEASE_TAKEOVERS.labels(self._job.role).inc()
         renewal = _Renewal(self._machine, self._job, token)
         try:
             await point(f"{self._job.role}.claimed")
@@ -143,6 +145,7 @@ class _Attempts(Generic[R]):
             result = await self._before_start(token, has_earlier=has_earlier)
             if isinstance(result, _End):
                 return result
+            is_worked = result is None
             if result is None:
                 if not await self._still_held(token, asked_at):
                     return _End.AGAIN
@@ -150,7 +153,14 @@ class _Attempts(Generic[R]):
                     return _End.AGAIN
                 result = await job.work(token)
         await point(f"{job.role}.called")
-        return await self._complete(token, result)
+        end = await self._complete(token, result)
+        if is_worked:
+            self._note_repeated(result, is_certain=end is _End.AGAIN, is_possible=claim.taken_over)
+        return end
+
+    def _note_repeated(self, result: R, *, is_certain: bool, is_possible: bool) -> None:
+        if is_certain or is_possible:
+            self._job.note_repeated(result, is_certain=is_certain)
 
     async def _looked_up(self, token: str) -> _End | None:
         """Publish what the record has; None: it has nothing, also nothing that was published before now."""
@@ -192,6 +202,7 @@ class _Attempts(Generic[R]):
             job.partition, job.step_id, token, job.pack(result), self._settings.keep_s * 1000
         )
         if not stored:
+            LEASES_LOST.labels(job.role).inc()
             return _End.AGAIN
         await point(f"{job.role}.completed")
         await self._publish(result)

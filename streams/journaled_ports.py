@@ -118,6 +118,10 @@ class Job(Protocol[R]):
         """Do the work; every outcome that a retry would not mend is a result."""
         ...
 
+    def note_repeated(self, result: R, *, is_certain: bool) -> None:
+        """Count work that another attempt had done too, or, when that is not certain, may have done."""
+        ...
+
     def outcome_unknown(self) -> R:
         """Return the result of a once-step that somebody else may have started."""
         ...

@@ -12,6 +12,7 @@ from schemas.topics import TopicSpec
 from streams.journaled import StepMachine
 from streams.journaled_ports import Job
 from streams.runtime.record import Record
+from telemetry.logs import StepIds, bind_step
 from telemetry.tracing import Trace, derived, parse
 
 _ID_HEADER = "ce_id"
@@ -97,7 +98,10 @@ class JournaledRole(Generic[Q]):
             raise TypeError(message)
         identity = getattr(request, "id", f"{record.topic}/{record.partition}/{record.offset}")
         trace = parse(record.headers) or derived(identity)
-        await self._machine.run(self._job_of(request, record, trace))
+        job = self._job_of(request, record, trace)
+        run_id: str | None = getattr(request, "run_id", None)
+        bind_step(StepIds(trace.trace_id, job.session_id, run_id, job.step_id))
+        await self._machine.run(job)
 
     async def on_poison(self, record: Record, error: Exception) -> None:
         """Keep a request that cannot be processed."""

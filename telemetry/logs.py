@@ -2,10 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Mapping
-from contextvars import Token
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from structlog.stdlib import BoundLogger
@@ -13,6 +13,27 @@ from structlog.typing import Processor
 
 _NOISY = ("aiokafka", "asyncio", "faust", "httpx", "mode")
 """Libraries whose info lines would drown ours; their warnings are kept."""
+
+_LINKS_SHOWN = 5
+"""Kinds of errors in a chain of causes."""
+
+
+class StepIds(NamedTuple):
+    """What every line of a step carries: where it belongs. `run_id` is None before the run has an id."""
+
+    trace_id: str
+    session_id: str
+    run_id: str | None
+    step_id: str
+
+
+# One variable for all of them: a step sets it once, and most steps write no line.
+_STEP: ContextVar[StepIds | None] = ContextVar("_STEP", default=None)
+
+
+def bind_step(ids: StepIds) -> None:
+    """Add the ids of a step to every following line of the current task, until it ends or binds others."""
+    _ = _STEP.set(ids)
 
 
 def configure(level: str = "info", *, as_json: bool = False) -> None:
@@ -28,6 +49,7 @@ def configure(level: str = "info", *, as_json: bool = False) -> None:
         raise ValueError(message)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_step,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -90,6 +112,34 @@ def bind(**ids: str | int) -> Binding:
     They stay until the task ends, or until the end of the block in `with bind(...)`.
     """
     return Binding(structlog.contextvars.bind_contextvars(**ids))
+
+
+class UnquotedError(Exception):
+    """Stands for an error whose text may quote what somebody wrote."""
+
+
+def without_text(error: BaseException) -> tuple[type[BaseException], BaseException, TracebackType | None]:
+    """Return what a log line shows of `error` as `exc_info`: its kind, what caused it, and where it happened.
+
+    Its text is left out, because it may quote the message that was worked at; level debug shows it.
+    """
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        return type(error), error, error.__traceback__
+    kinds: list[str] = []
+    link: BaseException | None = error
+    while link is not None and len(kinds) < _LINKS_SHOWN:
+        kinds.append(type(link).__qualname__)
+        link = link.__cause__ or link.__context__
+    return UnquotedError, UnquotedError(" from ".join(kinds)), error.__traceback__
+
+
+def _add_step(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    ids = _STEP.get()
+    if ids is not None:
+        for name, value in ids._asdict().items():
+            if value is not None:
+                _ = event.setdefault(name, value)
+    return event
 
 
 def _renderer(*, as_json: bool) -> Processor:

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib import import_module
+from importlib.metadata import version
 from typing import Protocol
 
 import click
 
-from maestro.health import Health, serving
+from maestro.health import serving
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
 from streams.runtime.loop import run as run_loop
 from streams.runtime.settings import RuntimeSettings
+from telemetry.health import Health
 from telemetry.logs import configure
+from telemetry.metrics import PROCESS_INFO
 
 WORKERS = {
     "session": "maestro.wiring.session:session_worker",
@@ -46,24 +49,26 @@ Opening = Callable[[], AbstractAsyncContextManager[Program]]
 @click.argument("role", type=click.Choice(sorted(WORKERS)))
 def worker(*, role: str) -> None:
     """Run one worker process of ROLE until SIGTERM; start more of them to share the partitions."""
-    _run(WORKERS[role])
+    _run(role, WORKERS[role])
 
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(SINKS)))
 def sink(*, name: str) -> None:
     """Run one process of the sink NAME until SIGTERM."""
-    _run(SINKS[name])
+    _run(f"sink-{name}", SINKS[name])
 
 
-def _run(place: str) -> None:
+def _run(program: str, place: str) -> None:
     process, runtime = load(ProcessSettings, RuntimeSettings)
     configure(process.log_level, as_json=process.log_format == "json")
+    PROCESS_INFO.labels(program, version("maestro-streams")).set(1)
     module, _, attribute = place.partition(":")
     opening: Opening = getattr(import_module(module), attribute)
     raise SystemExit(run_loop(_serve(opening, process), event_loop=runtime.event_loop))
 
 
 async def _serve(opening: Opening, settings: ProcessSettings) -> int:
-    async with opening() as program, serving(program.health, settings):
+    async with serving(settings) as follow, opening() as program:
+        follow(program.health)
         return await program.run()

@@ -7,6 +7,7 @@ from bus.consumer import Consumer
 from llm.embedders import build_embedder
 from llm.embedding_settings import EmbeddingSettings
 from maestro.settings import load
+from maestro.wiring.observed import observed_sink
 from maestro.wiring.wires import open_bus
 from sinks.embeddings.items import TOPICS
 from sinks.embeddings.settings import EmbeddingsSinkSettings
@@ -39,14 +40,15 @@ async def embeddings_sink() -> AsyncGenerator[SinkProcess]:
                 decoder=bus.codec,
                 dead_letters=bus.dead_letters,
             )
-            process.connect(
-                Consumer(
-                    bus.kafka,
-                    streams=process.streams,
-                    group=bus.names.group("sink-embeddings"),
-                    on_assigned=process.on_assigned,
-                )
+            member = Consumer(
+                bus.kafka,
+                streams=process.streams,
+                group=bus.names.group("sink-embeddings"),
+                on_assigned=process.on_assigned,
             )
-            yield process
+            process.connect(member)
+            stores = {"PostgreSQL": lambda: database.fetch_one("select 1")}
+            async with observed_sink(process, bus, member, stores):
+                yield process
         finally:
             await database.stop()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
 from maestro.wiring.machine import journal_settings, step_machine
+from maestro.wiring.observed import observed_worker
 from maestro.wiring.tools import build_registry
 from maestro.wiring.wires import open_wires
 from schemas.records import ToolCall
@@ -51,8 +52,7 @@ async def execute_worker() -> AsyncGenerator[Worker]:
             dead_letters=bus.dead_letters,
             stage="execute",
         )
-        worker = Worker(
-            role, runtime, bus.connection(), bus.names.group("execute"), static_name=process.static_name
-        )
-        worker.health.also(wires.reach.trouble)
-        yield worker
+        group = bus.names.group("execute")
+        worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
+        async with observed_worker(worker, wires, group):
+            yield worker

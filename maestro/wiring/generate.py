@@ -8,6 +8,7 @@ from llm.settings import ModelSettings, patience_of
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
 from maestro.wiring.machine import step_machine
+from maestro.wiring.observed import observed_worker
 from maestro.wiring.tools import build_registry
 from maestro.wiring.wires import open_wires
 from schemas.records import GenerationRequest
@@ -49,8 +50,7 @@ async def generate_worker() -> AsyncGenerator[Worker]:
             dead_letters=bus.dead_letters,
             stage="generate",
         )
-        worker = Worker(
-            role, runtime, bus.connection(), bus.names.group("generate"), static_name=process.static_name
-        )
-        worker.health.also(wires.reach.trouble)
-        yield worker
+        group = bus.names.group("generate")
+        worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
+        async with observed_worker(worker, wires, group):
+            yield worker

@@ -1,9 +1,10 @@
-"""Whether a worker's stores answer, asked every other second: what `/ready` says besides membership."""
+"""Whether a process's stores answer, asked every other second: what `/ready` says besides membership."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from schemas.errors import MaestroError
+from telemetry.metrics import STORE_UP
 
 _EVERY_S = 2.0
 _LIMIT_S = 3.0
@@ -16,7 +17,11 @@ class Reach:
     """Asks each store by its probe, for as long as it runs."""
 
     def __init__(
-        self, probes: Mapping[str, Probe], *, also: Callable[[], str | None], every_s: float = _EVERY_S
+        self,
+        probes: Mapping[str, Probe],
+        *,
+        also: Callable[[], str | None] = lambda: None,
+        every_s: float = _EVERY_S,
     ) -> None:
         """`probes` by the store's name; `also` names a trouble that needs no question, or None."""
         self._probes = probes
@@ -36,10 +41,14 @@ class Reach:
             await asyncio.wait([self._task], timeout=_LIMIT_S)
 
     def trouble(self) -> str | None:
-        """Return what keeps the worker from its work, in a sentence; None when nothing does."""
+        """Return what keeps the process from its work, in a sentence; None when nothing does.
+
+        May be asked from any thread.
+        """
         if self._task is not None and self._task.done():
             return "the stores are not asked any more"
-        return next((f"{name}: {why}" for name, why in self._found.items()), None) or self._also()
+        # A list at once: the event loop may add or remove one meanwhile.
+        return next((f"{name}: {why}" for name, why in list(self._found.items())), None) or self._also()
 
     async def _keep_asking(self) -> None:
         while True:
@@ -56,3 +65,4 @@ class Reach:
             self._found[name] = error.message
         else:
             self._found.pop(name, None)
+        STORE_UP.labels(name).set(name not in self._found)

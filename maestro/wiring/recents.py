@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from bus.consumer import Consumer
 from maestro.settings import load
+from maestro.wiring.observed import observed_sink
 from maestro.wiring.wires import open_bus
 from schemas.topics import SESSIONS
 from sinks.process import SinkProcess, topics_of
@@ -39,6 +40,7 @@ async def recents_sink() -> AsyncGenerator[SinkProcess]:
                 on_assigned=process.on_assigned,
             )
             process.connect(member, chores=[store.watch(member.assigned)])
-            yield process
+            async with observed_sink(process, bus, member, {"Redis": lambda: redis.command(b"PING")}):
+                yield process
         finally:
             await redis.stop()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from bus.agents_table import AgentsTable
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
+from maestro.wiring.observed import observed_worker
 from maestro.wiring.wires import open_wires
 from stores.postgres.runs import Runs
 from stores.postgres.session_logs import SessionLogs
@@ -80,12 +81,11 @@ async def session_worker() -> AsyncGenerator[Worker]:
             partitions=bus.topics.partitions,
         )
         try:
-            worker = Worker(
-                role, runtime, bus.connection(), bus.names.group("session"), static_name=process.static_name
-            )
+            group = bus.names.group("session")
+            worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
             timer_loop.report_to(worker.fail)
-            worker.health.also(wires.reach.trouble)
-            yield worker
+            async with observed_worker(worker, wires, group):
+                yield worker
         finally:
             await role.stop()
             await agents.stop()

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from bus.consumer import Consumer
 from maestro.settings import load
+from maestro.wiring.observed import observed_sink
 from maestro.wiring.wires import open_bus, open_database
 from schemas.topics import SESSIONS, TASKS
 from sinks.postgres.store import PostgresStore
@@ -39,4 +40,6 @@ async def postgres_sink() -> AsyncGenerator[SinkProcess]:
             partitions=bus.topics.partitions,
         )
         process.connect(member, chores=[sweep])
-        yield process
+        stores = {"PostgreSQL": lambda: database.fetch_one("select 1")}
+        async with observed_sink(process, bus, member, stores):
+            yield process

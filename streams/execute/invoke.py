@@ -17,7 +17,7 @@ from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDon
 from streams.execute.tool import Tool, ToolContext, ToolError
 from streams.run_watch import RunWatch
 from streams.well_formed import well_formed, without_nul
-from telemetry.logs import logger
+from telemetry.logs import logger, without_text
 
 log = logger(__name__)
 
@@ -63,7 +63,7 @@ def validated(tool: Tool, arguments: str) -> BaseModel | Invocation:
         )
     except Exception as error:
         # An author's own validator may raise anything; passed on, it would leave the run without a result.
-        log.exception("validation failed", tool=tool.name)
+        log.exception("validation failed", tool=tool.name, exc_info=without_text(error))
         message = f"the arguments of {tool.name} cannot be checked ({type(error).__name__})"
         return failed(ToolOutcome.INVALID_ARGUMENTS, ErrorCode.INVALID_ARGUMENTS, message)
 
@@ -112,8 +112,9 @@ class Invoker:
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
                 return _stopped(tool, limit_s, has_run_ended=watch is not None and watch.has_ended)
-            # The text of a stranger's exception may hold secrets: it goes to the log, its name to the model.
-            log.exception("tool failed", tool=tool.name, step_id=context.step_id)
+            # The text of a stranger's exception may hold secrets or quote its arguments: the model does not
+            # get it, and the log only where every detail is asked for.
+            log.exception("tool failed", tool=tool.name, exc_info=without_text(error))
             message = f"{tool.name} failed unexpectedly ({type(error).__name__})"
             return failed(ToolOutcome.FAILED, ErrorCode.TOOL_FAILED, message, is_certain=False)
         finally:
@@ -153,7 +154,7 @@ class Invoker:
         except ToolError as error:
             return CannotTell(error.message)
         except Exception as error:
-            log.exception("reconcile failed", tool=tool.name, step_id=context.step_id)
+            log.exception("reconcile failed", tool=tool.name, exc_info=without_text(error))
             return CannotTell(f"its reconcile function failed ({type(error).__name__})")
         if isinstance(answer, WasDone | WasNotDone | CannotTell):
             return answer

@@ -169,6 +169,13 @@ class ExecuteJob:
             invocation, latency_ms=round((monotonic() - started) * 1000), attempt_id=attempt_id
         )
 
+    def note_repeated(self, result: ToolResult, *, is_certain: bool) -> None:
+        """Count a tool that was started twice, or may have been."""
+        del result
+        if isinstance(self.prepared, Prepared):
+            certainty = "certain" if is_certain else "possible"
+            metrics.TOOL_STARTS_REPEATED.labels(self.prepared.tool.effect.value, certainty).inc()
+
     def outcome_unknown(self) -> ToolResult:
         """Return the result of a tool that another attempt may have started."""
         reason = "an earlier attempt may have started it, and it must never start twice"

@@ -60,6 +60,10 @@ class Acker(Generic[PayloadT]):
         self._queues.clear()
         return waiting
 
+    def oldest(self) -> dict[Place, PayloadT]:
+        """Return the oldest unfinished message of each place that has one."""
+        return {place: queue.taken[0].payload for place, queue in self._queues.items() if queue.taken}
+
     def has_room(self, place: Place) -> bool:
         """Return whether the next message may be taken: the window is open and none is held before it."""
         queue = self._queues.get(place)

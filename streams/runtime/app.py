@@ -11,10 +11,10 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from bus.membership import MembershipFacts, facts_of
 from streams.runtime.acker import Place
 from streams.runtime.connection import ConnectionOptions
 from streams.runtime.consumer import Consumer, RebalanceHooks, Transport
-from streams.runtime.membership import MembershipFacts
 from streams.runtime.record import Record
 from streams.runtime.settings import RuntimeSettings
 
@@ -105,21 +105,12 @@ class FaustDoor:
         return {topic: self._consumer.topic_partitions(topic) for topic in self._topics}
 
     def membership(self) -> MembershipFacts:
-        """Look at the group membership. Reads private names of pinned versions; a test guards them."""
+        """Look at the group membership."""
         if (crash := self._crash()) is not None:
             return MembershipFacts(crash=crash)
         thread: Any = getattr(self._app._consumer, "_thread", None)  # noqa: SLF001
         client = getattr(thread, "_consumer", None)
-        coordinator = getattr(client, "_coordinator", None)
-        if coordinator is None or not hasattr(coordinator, "_coordination_task"):
-            return MembershipFacts()
-        return MembershipFacts(
-            coordination_ended=coordinator._coordination_task.done(),  # noqa: SLF001
-            generation=coordinator.generation,
-            rejoin_pending=coordinator._rejoin_needed_fut.done(),  # noqa: SLF001
-            rebalancing=self._app.rebalancing,
-            coordinator_known=coordinator.coordinator_id is not None,
-        )
+        return facts_of(getattr(client, "_coordinator", None), rebalancing=self._app.rebalancing)
 
     @property
     def _consumer(self) -> Consumer:

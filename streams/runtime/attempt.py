@@ -10,6 +10,7 @@ from schemas.errors import FatalError, PoisonError, TransientError
 from streams.runtime.record import Record
 from streams.runtime.role import Role
 from streams.runtime.ticket import Outcome
+from telemetry.logs import without_text
 from telemetry.metrics import STEP_RETRIES, STEP_SECONDS
 
 _log = logging.getLogger(__name__)
@@ -41,15 +42,17 @@ async def attempt(role: Role, record: Record) -> Outcome:
 
 
 async def _bury(role: Role, record: Record, error: Exception) -> Outcome:
-    # A bad message needs a sentence; a stack is for what nobody foresaw.
-    stack = None if isinstance(error, PoisonError) else error
-    _log.warning("step on %s failed for good: %s", _name(record), error, exc_info=stack)
+    if isinstance(error, PoisonError):
+        # Our own sentence, which quotes nobody.
+        _log.warning("step on %s failed for good: %s", _name(record), error)
+    else:
+        _log.warning("step on %s failed for good", _name(record), exc_info=without_text(error))
     try:
         await role.on_poison(record, error)
     except FatalError:
         raise
     except Exception as refusal:  # noqa: BLE001 - a message that cannot even be dead-lettered must not be lost
-        _log.warning("dead letter of %s is tried again: %s", _name(record), refusal)
+        _log.warning("dead letter of %s is tried again", _name(record), exc_info=without_text(refusal))
         return Outcome.RETRY
     return Outcome.POISONED
 

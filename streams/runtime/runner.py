@@ -15,6 +15,7 @@ from streams.runtime.record import Record
 from streams.runtime.role import Role
 from streams.runtime.settings import RuntimeSettings
 from streams.runtime.ticket import Outcome, Ticket
+from telemetry.metrics import REDELIVERIES
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +77,10 @@ class Runner(Generic[MessageT]):
     def unfinished(self) -> int:
         """How many steps are known: running, waiting for their turn or for a retry."""
         return len(self._active)
+
+    def oldest(self) -> dict[Place, int]:
+        """Return the broker's time (ms) of the oldest unfinished message of each place that has one."""
+        return {place: record.timestamp_ms for place, (record, _) in self._acker.oldest().items()}
 
     async def dispatch(self, record: Record, message: MessageT, generation: int | None) -> None:
         """Take one message; returns when the next may come. Messages of another generation are left alone."""
@@ -147,6 +152,7 @@ class Runner(Generic[MessageT]):
             return
         self._acker.take(place, record.offset, (record, message))
         if self._finished.forget(place, record.offset, record.timestamp_ms):
+            REDELIVERIES.labels("finished").inc()
             self._acknowledge_until_gap(place, record.offset)
             return
         known = self._active.get((place, record.offset))
@@ -157,6 +163,7 @@ class Runner(Generic[MessageT]):
         if ticket.join_key is not None:
             leader = self._leaders.setdefault(ticket.join_key, ticket)
             if leader is not ticket:
+                REDELIVERIES.labels("running").inc()
                 leader.joined.append(ticket)
                 return
         self._active[ticket.place, ticket.record.offset] = ticket

@@ -8,14 +8,16 @@ from typing import Any
 
 from faust.types import TP
 
+from bus.membership import Membership
 from schemas.errors import ErrorCode, FatalError
+from streams.runtime.acker import Place
 from streams.runtime.app import FaustDoor
 from streams.runtime.connection import ConnectionOptions
-from streams.runtime.health import Health
-from streams.runtime.membership import Membership
 from streams.runtime.role import Role
 from streams.runtime.runner import Runner
 from streams.runtime.settings import RuntimeSettings
+from telemetry.health import Health
+from telemetry.metrics import IS_MEMBER, OWNED_PARTITIONS, REBALANCES, STEPS_IN_FLIGHT
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +102,15 @@ class Worker:
         """How many steps hold a slot."""
         return self._runner.in_flight
 
+    def waiting(self) -> dict[Place, int | None]:
+        """Return the owned partitions, with the broker's time (ms) of the oldest message that is in hand."""
+        oldest = self._runner.oldest()
+        return {
+            place: oldest.get(place)
+            for topic in self._role.topics
+            for place in ((topic, partition) for partition in self._partitions)
+        }
+
     def revoking(self) -> None:
         """Stop taking and acknowledging (called by the consumer before its last commit)."""
         self._runner.revoking()
@@ -107,6 +118,7 @@ class Worker:
     async def revoked(self) -> None:
         """Tell the role that its partitions are gone."""
         partitions, self._partitions = self._partitions, frozenset[int]()
+        OWNED_PARTITIONS.set(0)
         if partitions:
             try:
                 await self._role.on_revoked(partitions)
@@ -115,10 +127,12 @@ class Worker:
 
     async def assigned(self, places: frozenset[TP], generation: int) -> None:
         """Check the assignment, end steps that went elsewhere, tell the role, and begin the generation."""
+        REBALANCES.inc()
         try:
             partitions = self._checked(places)
             await self._runner.assigned(frozenset((tp.topic, tp.partition) for tp in places), generation)
             self._partitions = partitions
+            OWNED_PARTITIONS.set(len(places))
             await self._role.on_assigned(partitions)
         except Exception as error:  # noqa: BLE001 - raised into aiokafka it would only be logged
             self._runner.revoking()
@@ -155,6 +169,8 @@ class Worker:
                 return
             verdict = membership.observe(self._door.membership(), time.monotonic())
             self.health.beat(membership.readiness)
+            IS_MEMBER.set(membership.readiness.ok)
+            STEPS_IN_FLIGHT.set(self._runner.in_flight)
             if not verdict:
                 self.fail(RuntimeError(verdict.reason))
                 return

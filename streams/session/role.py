@@ -15,6 +15,7 @@ from streams.session.in_flight import InFlight
 from streams.session.ports import DeadLetters, Decoder, Publisher, TopicNames
 from streams.session.step import SessionStep
 from streams.session.timer_loop import TimerLoop
+from telemetry.logs import StepIds, bind_step
 from telemetry.tracing import Trace, derived, parse
 
 INPUTS: tuple[TopicSpec, ...] = (USER_MESSAGES, SESSION_COMMANDS, TIMERS, GENERATIONS, TOOL_RESULTS)
@@ -84,6 +85,9 @@ class SessionRole:
 
         """
         read = self._read(record)
+        event = read.event
+        run_id: str | None = getattr(event.record, "run_id", None)
+        bind_step(StepIds(read.trace.trace_id, event.session_id, run_id, event.id))
         if is_misplaced(record, read.event.session_id, partitions=self._partitions):
             await forward(self._publisher, record, read.event, trace=read.trace, partitions=self._partitions)
             return

@@ -3,10 +3,6 @@
 Load (or rebuild) → what the last decision owes → applied before? → decide → store → publish → return.
 """
 
-from functools import cache
-
-from prometheus_client import Counter
-
 from schemas.errors import PoisonError, TransientError
 from schemas.records import SessionCommand, TaskLogs
 from schemas.topics import TASK_LOGS
@@ -15,6 +11,7 @@ from streams.end_barrier import EndBarrier
 from streams.session import feed, outbox
 from streams.session.applied import Applied, applied, run_of
 from streams.session.context import Context, empty, from_bytes, to_bytes
+from streams.session.counted import count_decision
 from streams.session.decide import agent_wanted, decide
 from streams.session.erasure import Erasure
 from streams.session.event import Event
@@ -27,14 +24,8 @@ from streams.session.ports import Agents, Barrier, Contexts, EndOffsets, Runs, T
 from streams.session.rebuild import Absence, Rebuilder, Unreadable
 from streams.session.settings import SessionSettings
 from streams.session.timers import lifetime_s, timer_change
-from telemetry.metrics import CONTEXT_CONFLICTS, DECISIONS
+from telemetry.metrics import CONTEXT_CONFLICTS, REDELIVERIES
 from telemetry.points import point
-
-
-@cache
-def _decisions_of(topic: str) -> Counter:
-    # Looking a label up costs more than counting.
-    return DECISIONS.labels(topic)
 
 
 class SessionStep:
@@ -141,7 +132,9 @@ class SessionStep:
     async def _apply(self, opened: Opened, event: Event) -> bool:
         """Decide, store and publish. Returns False when somebody else stored first."""
         after, logs = opened.context, None
-        if not await self._is_applied(opened.context, event):
+        if await self._is_applied(opened.context, event):
+            REDELIVERIES.labels("context").inc()
+        else:
             after, logs = await self._decided(opened, event)
         await point("session.decided")
         if logs is None:
@@ -164,7 +157,7 @@ class SessionStep:
         if not await self._store(opened, after, new, logs, event):
             return False
         if logs is not None:
-            _decisions_of(event.topic).inc()
+            count_decision(event.topic, after)
         await point("session.stored")
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+from bus.membership import MembershipFacts
 from bus.message import Message
 from tests.simulation.group import Group, Place
 from tests.simulation.process import Process
@@ -45,6 +46,9 @@ class Source:
     def assigned(self) -> None:
         """Ask the owner again."""
         self._is_unasked = True
+
+    def membership(self) -> MembershipFacts:
+        return MembershipFacts(generation=1, rejoin_pending=False, coordinator_known=True)
 
     async def start(self) -> None:
         self._group.join(self)

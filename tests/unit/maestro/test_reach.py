@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from maestro.wiring.reach import Reach
 from schemas.errors import TransientError
-from streams.runtime.health import Health
-from streams.runtime.membership import Verdict
+from telemetry.health import Health, Verdict
 
 DEADLINE_S = 5.0
 

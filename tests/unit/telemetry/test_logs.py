@@ -90,3 +90,46 @@ def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown log level 'loud'"):
         logs.configure("loud")
+
+
+def test_the_lines_of_a_step_carry_its_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", as_json=True)
+
+    async def step(number: int) -> None:
+        run_id = f"r{number}" if number else None
+        logs.bind_step(logs.StepIds(f"t{number}", f"s{number}", run_id, f"e{number}"))
+        await asyncio.sleep(0)
+        logs.logger("tests.step").info("ours")
+        logging.getLogger("library").warning("a library's")
+
+    async def steps() -> None:
+        await asyncio.gather(step(0), step(1))
+        logs.logger("tests.step").info("after")
+
+    asyncio.run(steps())
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    names = ("trace_id", "session_id", "run_id", "step_id")
+    found = [tuple(line.get(name) for name in names) for line in lines]
+    first, second = ("t0", "s0", None, "e0"), ("t1", "s1", "r1", "e1")
+    assert found == [first, first, second, second, (None,) * 4]
+
+
+@pytest.mark.parametrize(("level", "is_shown"), [("info", False), ("debug", True)])
+def test_the_text_of_an_error_is_shown_only_where_every_detail_is_asked_for(
+    level: str, is_shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(level, as_json=True)
+    cause, text = "-".join(("the", "cause")), "-".join(("what", "somebody", "wrote"))  # no literal in a line
+    try:
+        try:
+            raise KeyError(cause)  # noqa: TRY301
+        except KeyError as error:
+            raise ValueError(text) from error
+    except ValueError as error:
+        logs.logger("tests.quoting").exception("tool failed", exc_info=logs.without_text(error))
+    (line,) = capsys.readouterr().err.splitlines()
+    shown = json.loads(line)["exception"]
+    assert "test_the_text_of_an_error" in shown
+    assert "ValueError" in shown
+    assert "KeyError" in shown
+    assert (text in line, cause in line) == (is_shown, is_shown)

@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
+from maestro import metrics_docs
 from telemetry import metrics, points
 
 ROOT = Path(metrics.__file__).parents[1]
-METRICS = {name: value for name, value in vars(metrics).items() if isinstance(value, Counter | Histogram)}
+METRICS = {
+    name: value for name, value in vars(metrics).items() if isinstance(value, Counter | Gauge | Histogram)
+}
 UNBOUNDED = {"session_id", "run_id", "user_id", "task_id", "message", "partition", "offset"}
 
 
@@ -19,7 +22,22 @@ def test_a_metric_says_what_it_counts(name: str) -> None:
     (family,) = METRICS[name].describe()
     assert family.name.startswith("maestro_")
     assert family.documentation.endswith(".")
-    assert isinstance(METRICS[name], Counter) or family.name.endswith("_seconds")
+    assert not isinstance(METRICS[name], Histogram) or family.name.endswith("_seconds")
+
+
+def test_the_catalogue_has_every_metric_once() -> None:
+    listed = [metric for metrics_ in metrics.CATALOGUE.values() for metric in metrics_]
+    assert sorted(map(id, listed)) == sorted(map(id, METRICS.values()))
+
+
+def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
+    assert metrics_docs.PAGE.read_text() == metrics_docs.page()
+
+
+def test_the_page_names_metrics_as_they_are_scraped() -> None:
+    scraped = generate_latest().decode()
+    for metric in METRICS.values():
+        assert f"# HELP {metrics_docs.name_of(metric)} " in scraped
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -1,6 +1,9 @@
-"""Judges whether this process is still a working member of its consumer group. Pure."""
+"""Judges whether this process is still a working member of its consumer group."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from telemetry.health import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +26,17 @@ class MembershipFacts:
         return self.generation > 0 and not self.rejoin_pending and not self.rebalancing
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Yes or no, and the reason for a no."""
-
-    ok: bool
-    reason: str = ""
-
-    def __bool__(self) -> bool:
-        return self.ok
+def facts_of(coordinator: Any, *, rebalancing: bool = False) -> MembershipFacts:
+    """Look at the client's group coordinator. Reads private names of a pinned version; a test guards them."""
+    if coordinator is None or not hasattr(coordinator, "_coordination_task"):
+        return MembershipFacts()
+    return MembershipFacts(
+        coordination_ended=coordinator._coordination_task.done(),  # noqa: SLF001
+        generation=coordinator.generation,
+        rejoin_pending=coordinator._rejoin_needed_fut.done(),  # noqa: SLF001
+        rebalancing=rebalancing,
+        coordinator_known=coordinator.coordinator_id is not None,
+    )
 
 
 class Membership:

@@ -1,6 +1,6 @@
 """When a worker counts as a member, and when it must be replaced."""
 
-from streams.runtime.membership import Membership, MembershipFacts
+from bus.membership import Membership, MembershipFacts
 
 MEMBER = MembershipFacts(generation=3, rejoin_pending=False, coordinator_known=True)
 REJOINING = MembershipFacts(generation=3, rejoin_pending=True, coordinator_known=True)
