@@ -44,6 +44,7 @@ _tool_call_again = _kind("tool_call_again")
 _tool_result = _kind("tool_result")
 _document = _kind("document")
 _log = _kind("log")
+_fork = _kind("fork")
 _message = _kind("message")
 _timer = _kind("timer")
 
@@ -108,6 +109,14 @@ def document_id(step: str) -> str:
 def log_id(session_id: str, sequence: int) -> str:
     """Return the id of a session's log entry number `sequence`, counted from 1."""
     return _log(f"{session_id}\x1f{sequence}")
+
+
+def fork_id(source: str, sequence: int, session_id: str, what: str) -> str:
+    """Return the id of what made session `session_id` out of `source` as it was after entry `sequence`.
+
+    `what` tells the decisions of one fork apart.
+    """
+    return _fork(f"{source}\x1f{sequence}\x1f{session_id}\x1f{what}")
 
 
 def message_id(session_id: str, sequence_order: int) -> str:

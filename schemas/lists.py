@@ -131,6 +131,7 @@ class Action(StrEnum):
     SESSION_EXPIRED = "session_expired"
     SESSION_ARCHIVED = "session_archived"
     SESSION_UNARCHIVED = "session_unarchived"
+    SESSION_FORKED = "session_forked"
     SESSION_ERASED = "session_erased"
     MESSAGE_RECEIVED = "message_received"
     MESSAGE_REJECTED = "message_rejected"

@@ -29,6 +29,7 @@ FOLDS: Mapping[Action, _Fold] = MappingProxyType(
         Action.SESSION_CONFIGURED: session.configured,
         Action.SESSION_ARCHIVED: session.archived,
         Action.SESSION_UNARCHIVED: session.unarchived,
+        Action.SESSION_FORKED: session.unchanged,
         Action.SESSION_IDLE: session.went_idle,
         Action.SESSION_EXPIRED: session.expired,
         Action.SESSION_ERASED: session.erased,

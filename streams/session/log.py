@@ -57,7 +57,7 @@ def chain(
     entries: list[LogEntry] = []
     for draft in (*checkpoint(context, drafts), *drafts):
         payload = draft.payload
-        entry = _entry(context, draft, text_of(payload), cause)
+        entry = next_entry(context, draft, text_of(payload), cause)
         # Reading the text would give an equal payload, as whoever folds the record does.
         remember(entry.action, entry.payload, payload)
         context = evolve(context, entry, cause, payload)
@@ -144,7 +144,8 @@ def _hash(place: tuple[str, str, str], what: Draft | LogEntry, payload: str, cau
     return sha256("\n".join(values).encode()).hexdigest()
 
 
-def _entry(context: Context, draft: Draft, payload: str, cause: Cause) -> LogEntry:
+def next_entry(context: Context, draft: Draft, payload: str, cause: Cause) -> LogEntry:
+    """Return what `draft`, with its `payload` as text, is as the next entry of `context`'s log."""
     sequence = context.sequence + 1
     digest = _hash((context.hash, context.session_id, str(sequence)), draft, payload, cause)
     return built(

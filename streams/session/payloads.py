@@ -44,6 +44,18 @@ class SessionErased(Payload, frozen=True, kw_only=True, gc=False):
     user_id: str
 
 
+class SessionForked(Payload, frozen=True, kw_only=True, gc=False):
+    """The entries before are those of session `session_id` up to `sequence`, whose hash there is `hash`.
+
+    `forked_by` is who asked for it.
+    """
+
+    session_id: str
+    sequence: int
+    hash: str
+    forked_by: str
+
+
 class Checkpoint(Payload, frozen=True, kw_only=True, gc=False):
     """The whole context before this entry, in its canonical bytes: a rebuild may begin here.
 

@@ -24,7 +24,7 @@ TERMINAL_LOGS = {
     Action.RUN_CANCELLED,
 }
 
-ELSEWHERE = {Action.SESSION_ERASED, Action.CHECKPOINT}
+ELSEWHERE = {Action.SESSION_ERASED, Action.SESSION_FORKED, Action.CHECKPOINT}
 """What has histories of its own."""
 
 COMMANDS = [kind for kind in CommandKind if kind is not CommandKind.ERASE]
