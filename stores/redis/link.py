@@ -26,11 +26,10 @@ class Call:
 
     def packed(self) -> bytes:
         """Return the command's bytes."""
-        if self.script is None:
+        script = self.script
+        if script is None:
             return pack(self.arguments)
-        if self.is_retry:
-            return pack(self.script.by_text(self.arguments))
-        return pack(self.script.by_sha(self.arguments))
+        return pack((*(script.by_text if self.is_retry else script.by_sha), *self.arguments))
 
     def fail(self, error: MaestroError) -> None:
         """Give the caller an error, unless it does not wait any more."""
@@ -96,16 +95,13 @@ class Link(asyncio.Protocol):
         """Hand out the replies that are complete."""
         try:
             for reply in self._parser.feed(data):
-                self._answer(reply)
+                call = self._waiting.popleft()
+                if isinstance(reply, ErrorReply):
+                    self._answer_error(call, reply)
+                elif not call.future.done():
+                    call.future.set_result(reply)
         except (ProtocolViolationError, IndexError) as error:
             self.abort(f"it is not Redis that answers ({error})")
-
-    def _answer(self, reply: Reply) -> None:
-        call = self._waiting.popleft()
-        if isinstance(reply, ErrorReply):
-            self._answer_error(call, reply)
-        elif not call.future.done():
-            call.future.set_result(reply)
 
     def _answer_error(self, call: Call, error: ErrorReply) -> None:
         if error.code == "NOSCRIPT" and call.script is not None and not call.is_retry:

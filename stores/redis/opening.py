@@ -19,7 +19,7 @@ NEEDED_POLICY = "noeviction"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opener:
-    """Opens connections for the partitions 0 … `partitions` - 1. `owner` is whom the epochs name that they begin."""
+    """Opens connections for the partitions 0 … `partitions` - 1. Epochs that they begin name the `owner`."""
 
     address: Address
     keys: Keys

@@ -16,20 +16,18 @@ class Script:
     keys: int
     text: bytes
     sha: bytes
-
-    def by_sha(self, arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """Return the command that runs the loaded script; `arguments` are its keys and then its arguments."""
-        return (b"EVALSHA", self.sha, b"%d" % self.keys, *arguments)
-
-    def by_text(self, arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """Return the command that loads and runs the script."""
-        return (b"EVAL", self.text, b"%d" % self.keys, *arguments)
+    by_sha: tuple[bytes, ...]
+    """The command that runs the loaded script; its keys follow, and then its arguments."""
+    by_text: tuple[bytes, ...]
+    """The same, for a server that may not have it loaded."""
 
 
 def _load(name: str, *, keys: int) -> Script:
     text = _PRELUDE + b"\n" + (_FOLDER / f"{name}.lua").read_bytes()
     sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
-    return Script(name=name, keys=keys, text=text, sha=sha)
+    number = b"%d" % keys
+    by_sha, by_text = (b"EVALSHA", sha, number), (b"EVAL", text, number)
+    return Script(name=name, keys=keys, text=text, sha=sha, by_sha=by_sha, by_text=by_text)
 
 
 EPOCH_RENEW = _load("epoch_renew", keys=1)
