@@ -119,7 +119,7 @@ def test_the_text_of_an_error_is_shown_only_where_every_detail_is_asked_for(
     level: str, is_shown: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(level, as_json=True)
-    cause, text = "-".join(("the", "cause")), "-".join(("what", "somebody", "wrote"))  # no literal in a line
+    cause, text = "the-cause", "what-somebody-wrote"
     try:
         try:
             raise KeyError(cause)  # noqa: TRY301
