@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,11 +39,10 @@ _ARGUMENTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fleet:
-    """A running Maestro. `env` is what its processes were given; `supervisor` restarts what dies."""
+class Ground:
+    """What processes of Maestro meet on: topics, a database and keys of their own. `env` leads them there."""
 
     env: Mapping[str, str]
-    supervisor: Supervisor
     kafka: KafkaSettings
     topics: TopicSettings
     names: TopicNames
@@ -65,6 +64,13 @@ class Fleet:
         return Admin(self.kafka, self.topics)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet(Ground):
+    """A running Maestro; `supervisor` restarts what dies."""
+
+    supervisor: Supervisor
+
+
 @asynccontextmanager
 async def running_fleet(
     stack: EmbeddedStack,
@@ -76,6 +82,34 @@ async def running_fleet(
     registry_url: str | None = None,
 ) -> AsyncGenerator[Fleet]:
     """Run `workers` processes of every role until the context closes; with the ids of a registry if named."""
+    async with prepared_ground(
+        stack, partitions=partitions, extra_env=extra_env, registry_url=registry_url
+    ) as ground:
+        supervisor = Supervisor(
+            [
+                RoleSpec(name=f"{role}-{number}", arguments=_ARGUMENTS[role])
+                for role in ROLES
+                for number in range(1, workers + 1)
+            ],
+            folder=DataFolder(folder),
+            env={**plain_environment(), **ground.env},
+            stop_grace_s=20.0,
+        )
+        async with supervisor:
+            await supervisor.wait_ready(READY_LIMIT_S)
+            parts = {each.name: getattr(ground, each.name) for each in fields(ground)}
+            yield Fleet(supervisor=supervisor, **parts)
+
+
+@asynccontextmanager
+async def prepared_ground(
+    stack: EmbeddedStack,
+    *,
+    partitions: int = 12,
+    extra_env: Mapping[str, str] | None = None,
+    registry_url: str | None = None,
+) -> AsyncGenerator[Ground]:
+    """Make topics and a database on the shared services; no process of Maestro is started."""
     name = f"t{uuid.uuid4().hex[:8]}"
     url = await _database(stack, name)
     own = {
@@ -98,30 +132,17 @@ async def running_fleet(
     database = Database(PostgresSettings.model_validate({"database_url": url}))
     publisher = Publisher(kafka, names=names, codec=codec, source="test")
     await publisher.start()
-    supervisor = Supervisor(
-        [
-            RoleSpec(name=f"{role}-{number}", arguments=_ARGUMENTS[role])
-            for role in ROLES
-            for number in range(1, workers + 1)
-        ],
-        folder=DataFolder(folder),
-        env={**_plain_environment(), **own},
-        stop_grace_s=20.0,
-    )
     try:
-        async with supervisor:
-            await supervisor.wait_ready(READY_LIMIT_S)
-            yield Fleet(
-                env=own,
-                supervisor=supervisor,
-                kafka=kafka,
-                topics=topics,
-                names=names,
-                codec=codec,
-                redis=RedisSettings.model_validate({"redis_url": stack.urls.redis_url, "prefix": f"{name}:"}),
-                database=database,
-                publisher=publisher,
-            )
+        yield Ground(
+            env=own,
+            kafka=kafka,
+            topics=topics,
+            names=names,
+            codec=codec,
+            redis=RedisSettings.model_validate({"redis_url": stack.urls.redis_url, "prefix": f"{name}:"}),
+            database=database,
+            publisher=publisher,
+        )
     finally:
         await publisher.stop()
         await database.stop()
@@ -135,7 +156,7 @@ async def _registered_codec(url: str, names: TopicNames) -> Codec:
     return await open_codec(settings, names)
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Return this process's environment without any setting of Maestro."""
     ours = ("MAESTRO_", "KAFKA_", "DATABASE_URL", "REDIS_URL", "SCHEMA_REGISTRY_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -9,13 +9,13 @@ from bus.reader import Start, TopicReader
 from schemas.errors import PoisonError
 from schemas.records import Run
 from schemas.topics import RUNS
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Ground
 
 
 class Runs:
     """Terminal runs as they stand on the topic, by their own id and by that of their message."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Ground) -> None:
         self._fleet = fleet
         self._reader = TopicReader(fleet.kafka, [fleet.names.full(RUNS)], start=Start.BEGINNING)
         self.ended: dict[str, Run] = {}
@@ -67,7 +67,7 @@ class Runs:
 
 
 @asynccontextmanager
-async def reading_runs(fleet: Fleet) -> AsyncGenerator[Runs]:
+async def reading_runs(fleet: Ground) -> AsyncGenerator[Runs]:
     """Read the runs of a fleet until the context closes."""
     runs = Runs(fleet)
     await runs.start()
@@ -77,7 +77,7 @@ async def reading_runs(fleet: Fleet) -> AsyncGenerator[Runs]:
         await runs.stop()
 
 
-async def sink_is_level(fleet: Fleet, *, within_s: float) -> None:
+async def sink_is_level(fleet: Ground, *, within_s: float) -> None:
     """Wait until the record contains everything that the recorded topics hold now.
 
     Raises:

@@ -1,0 +1,77 @@
+"""What a campaign consists of: stints, each with a stack of its own, that can be run alone and add up."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.chaos.harness.faults import FAULTS
+from tests.chaos.harness.kills import POINTS
+from tests.chaos.harness.world import Shape
+
+FULL_ROUNDS = 22
+"""How often each point is killed at in a full campaign: more than 500 kills in all."""
+FULL_FAULTS = 5
+LONG_TOOL = "long tool call"
+_LONG_S = 600.0
+_FAULTS_PER_STINT = 3
+_SLOW = frozenset({"broker away 90 s", "postgres away 60 s", "rolling restart", LONG_TOOL})
+"""Faults that have a stint of their own, because they take long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stint:
+    """Kills at points one after the other, then disturbances, on one stack under one load."""
+
+    shape: Shape
+    points: Sequence[str] = ()
+    faults: Sequence[str] = ()
+
+
+def killing_stint(*, seed: int, points: Sequence[str], kills: int, static: bool, width: int) -> Stint:
+    """Return a stint of `kills` kills, at each point as often as at the others, in an order of the seed."""
+    rounds = -(-kills // len(points))
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    order = [point for _ in range(rounds) for point in chance.sample(list(points), len(points))]
+    return Stint(shape=Shape(seed=seed, static=static, width=width), points=order[:kills])
+
+
+def full_campaign(*, width: int) -> list[Stint]:
+    """Return all stints: every point with names that are kept and with names that are not, every fault."""
+    points = list(POINTS)
+    half = len(points) // 2
+    stints = [
+        killing_stint(
+            seed=2 * number + place,
+            points=some,
+            kills=len(some),
+            static=number % 2 == 0,
+            width=width,
+        )
+        for number in range(FULL_ROUNDS)
+        for place, some in enumerate((points[:half], points[half:]))
+    ]
+    seed = len(stints)
+    for number in range(FULL_FAULTS):
+        chance = random.Random(f"faults {number}")  # noqa: S311 - reproducible, not secret
+        waiting = chance.sample(list(FAULTS), len(FAULTS))
+        alone = [name for name in waiting if name in _SLOW]
+        others = [name for name in waiting if name not in _SLOW]
+        groups = [[name] for name in alone] + [
+            others[at : at + _FAULTS_PER_STINT] for at in range(0, len(others), _FAULTS_PER_STINT)
+        ]
+        for names in groups:
+            wait_s = _LONG_S if names == [LONG_TOOL] else Shape().wait_s
+            shape = Shape(seed=seed, static=False, width=width, wait_s=wait_s)
+            stints.append(Stint(shape=shape, faults=names))
+            seed += 1
+    return stints
+
+
+def part_of(stints: Sequence[Stint], part: str) -> list[Stint]:
+    """Return part `i/n` of the stints: every n-th, beginning with the i-th. Raises ValueError."""
+    number, _, parts = part.partition("/")
+    first, step = int(number), int(parts)
+    if not 1 <= first <= step:
+        message = f"{part} is no part: write 1/4 for the first of four"
+        raise ValueError(message)
+    return list(stints[first - 1 :: step])
