@@ -1,21 +1,22 @@
 """Publishes records: encoded, checked for size, and acknowledged by the broker before the caller goes on."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import Counter
 
+from bus.awaited import Awaited, Sent
+from bus.batch import MAX_BATCH_BYTES, Batch
 from bus.codec import Codec
 from bus.connection import client_options, translated
 from bus.headers import headers_of
 from bus.names import TopicNames
 from bus.settings import KafkaSettings
-from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError, TransientError
+from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError
 from schemas.partition import partition_of
 from schemas.records import Record
 from schemas.topics import BY_RECORD, MAX_MESSAGE_BYTES, MAX_VALUE_BYTES, key_of
@@ -27,15 +28,16 @@ from telemetry.metrics import (
 )
 from telemetry.tracing import Trace
 
-MAX_BATCH_BYTES = 262_144
-"""Measured: against aiokafka's 16 KiB half the CPU with messages of 4 KB."""
-
 MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 16_384
 """Largest sum of key, value and headers: room for framing and for what compression adds to random bytes."""
 
 _STOP_LIMIT_S = 10.0
 _LATE_S = 5.0
 """An acknowledgement that takes longer says that the broker is away or in trouble."""
+
+
+_Message = tuple[str, bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+"""Topic (full name), key, value and headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class Publisher:
         self._source = f"/maestro/{source}".encode()
         self._producer: Any = None
         self._partitions: dict[str, int] = {}
-        self._published: dict[str, Counter] = {}
-        self._unacknowledged: dict[asyncio.Future[Any], float] = {}
+        self._published: dict[str, int] = {}
+        self._unacknowledged: dict[asyncio.Future[None], float] = {}
         self._watch: asyncio.TimerHandle | None = None
         self._oldest_s = 0.0
 
@@ -75,12 +77,10 @@ class Publisher:
             FatalError: Kafka refuses us.
 
         """
-        producer = AIOKafkaProducer(
+        producer: Any = AIOKafkaProducer(
             **client_options(self._kafka),
             acks="all",
             enable_idempotence=True,
-            # aiokafka asks lz4 for its highest level: seven times slower on 30 KB, for a tenth of the size.
-            compression_type="snappy",
             linger_ms=self._kafka.linger_ms,
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
@@ -91,6 +91,7 @@ class Publisher:
         except (KafkaError, TimeoutError) as error:
             await _stopped(producer)
             raise translated(error, doing="connecting a producer") from error
+        producer._message_accumulator.create_builder = Batch  # noqa: SLF001  a test guards the name
         self._producer = producer
         self._watch_deliveries()
 
@@ -101,6 +102,7 @@ class Publisher:
             self._watch.cancel()
         if producer is not None:
             await _stopped(producer)
+        self._count()
 
     def trouble(self) -> str | None:
         """Return why messages do not get out, in a sentence; None when they do, as far as is known.
@@ -134,7 +136,8 @@ class Publisher:
         topic, key, value, headers = self._message(record, trace)
         if partition is None:
             partition = partition_of(key, self._partitions.get(topic) or await self.partitions(topic))
-        return await self._delivered(topic, partition, key, value, [*headers, *more_headers])
+        message = (topic, key, value, [*headers, *more_headers] if more_headers else headers)
+        return await self._delivered(message, partition)
 
     async def publish_all(self, records: Sequence[Record], *, trace: Trace, partition: int) -> None:
         """Publish `records` at the same time, in no order, and return when all replicas have all of them.
@@ -148,24 +151,14 @@ class Publisher:
 
         """
         messages = [self._message(record, trace) for record in records]
+        if not messages:
+            return
         started = perf_counter()
-        failures: list[MaestroError] = []
-        sent: list[tuple[str, asyncio.Future[Any]]] = []
-        try:
-            for topic, key, value, headers in messages:
-                try:
-                    sent.append((topic, await self._started(topic, partition, key, value, headers)))
-                except (KafkaError, TimeoutError, MaestroError) as error:
-                    failures.append(_failed(topic, error))
-            for topic, future in sent:
-                try:
-                    _placed(topic, await future)
-                except (KafkaError, TimeoutError, MaestroError) as error:
-                    failures.append(_failed(topic, error))
-                else:
-                    self._count(topic)
-        finally:
-            self._forget(future for _, future in sent)
+        failures = [
+            _failed(sent.topic, problem)
+            for sent in await self._sent(messages, partition)
+            if (problem := sent.problem) is not None
+        ]
         if failures:
             raise next((each for each in failures if isinstance(each, FatalError)), failures[0])
         PUBLISH_SECONDS.observe(perf_counter() - started)
@@ -192,7 +185,7 @@ class Publisher:
         if total > MAX_RECORD_BYTES or len(value or b"") > MAX_VALUE_BYTES:
             raise _too_large(topic, total)
         # The client takes a list only; what it hands out is a tuple.
-        return await self._delivered(topic, partition, key, value, list(headers))
+        return await self._delivered((topic, key, value, list(headers)), partition)
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` (full name) has. Asked once: topics never grow under us.
@@ -211,80 +204,71 @@ class Publisher:
             known = self._partitions.setdefault(topic, len(found))
         return known
 
-    async def _delivered(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]],
-    ) -> Delivery:
+    async def _delivered(self, message: _Message, partition: int) -> Delivery:
         started = perf_counter()
-        try:
-            future = await self._started(topic, partition, key, value, headers)
-            try:
-                delivery = _placed(topic, await future)
-            finally:
-                self._forget((future,))
-        except (KafkaError, TimeoutError, MaestroError) as error:
-            raise _failed(topic, error) from error
+        (sent,) = await self._sent([message], partition)
+        if (problem := sent.problem) is not None:
+            raise _failed(sent.topic, problem) from problem
         PUBLISH_SECONDS.observe(perf_counter() - started)
-        self._count(topic)
-        return delivery
+        placed = sent.outcome
+        return Delivery(sent.topic, placed.partition, placed.offset, placed.timestamp)
 
     def _message(
         self, record: Record, trace: Trace
     ) -> tuple[str, bytes, bytes, Sequence[tuple[str, bytes | None]]]:
-        """Return topic, key, value and headers of `record`."""
         value = self._codec.encode(record)
         topic = self._names.full(BY_RECORD[type(record)])
         if len(value) > MAX_VALUE_BYTES:
             raise _too_large(topic, len(value))
         return topic, key_of(record).encode(), value, headers_of(record, trace=trace, source=self._source)
 
-    async def _started(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]],
-    ) -> "asyncio.Future[Any]":
+    async def _sent(self, messages: Sequence[_Message], partition: int) -> list[Sent]:
+        """Return the records when each is acknowledged, has failed or is overdue."""
+        call = Awaited([message[0] for message in messages])
+        self._unacknowledged[call.future] = monotonic()
+        try:
+            for sent, message in zip(call.sent, messages, strict=True):
+                try:
+                    await self._put(sent, message, partition)
+                except (KafkaError, TimeoutError, MaestroError) as error:
+                    sent.set_exception(error)
+            await call.future
+        finally:
+            del self._unacknowledged[call.future]
+        for sent in call.sent:
+            if sent.problem is None:
+                self._published[sent.topic] = self._published.get(sent.topic, 0) + 1
+        return call.sent
+
+    async def _put(self, sent: Sent, message: _Message, partition: int) -> None:
+        topic, key, value, headers = message
         count = self._partitions.get(topic) or await self.partitions(topic)
         if not 0 <= partition < count:
-            message = f"{topic} has {count} partitions, not {partition + 1}: check MAESTRO_TOPIC_PARTITIONS"
-            raise FatalError(message)
-        # This does not suspend while the batch has room, so all that is published in this turn of the loop is
-        # batched before the sender wakes up. `send` does the same after looking at topic, partition and size
-        # once more, which is half of what it costs.
-        batches = self._running()._message_accumulator  # noqa: SLF001  a test guards the name
-        future: asyncio.Future[Any] = await batches.add_message(
-            TopicPartition(topic, partition),
-            key,
-            value,
-            self._kafka.request_timeout_ms / 1000,
-            headers=headers,
-        )
-        self._unacknowledged[future] = monotonic()
-        return future
+            problem = f"{topic} has {count} partitions, not {partition + 1}: check MAESTRO_TOPIC_PARTITIONS"
+            raise FatalError(problem)
+        # What `send` comes to in the end, without looking at topic, partition and size once more. This does
+        # not suspend while the batch has room, so all that is published in this turn of the loop is batched
+        # before the sender wakes up. A test guards the names.
+        batches = self._running()._message_accumulator  # noqa: SLF001
+        place = TopicPartition(topic, partition)
+        if not batches._closed and batches._exception is None:  # noqa: SLF001
+            waiting = batches._batches.get(place)  # noqa: SLF001
+            batch = waiting[-1] if waiting else batches._append_batch(batches.create_builder(), place)  # noqa: SLF001
+            if batch.append(key, value, None, lambda: sent, headers) is not None:
+                return
+        timeout_s = self._kafka.request_timeout_ms / 1000
+        future = await batches.add_message(place, key, value, timeout_s, headers=headers)
+        future.add_done_callback(sent.follow)
 
-    def _forget(self, futures: "Iterable[asyncio.Future[Any]]") -> None:
-        for future in futures:
-            del self._unacknowledged[future]
-            if not future.done():
-                # Left behind by a cancellation: nobody waits any more, and nobody need hear of its failure.
-                future.cancel()
-            elif not future.cancelled():
-                _ = future.exception()  # seen: the event loop need not complain
-
-    def _count(self, topic: str) -> None:
-        published = self._published.get(topic)
-        if published is None:
-            published = self._published[topic] = MESSAGES_PUBLISHED.labels(topic)
-        published.inc()
+    def _count(self) -> None:
+        # Once for many: counting each record would cost as much as encoding it.
+        for topic, count in self._published.items():
+            MESSAGES_PUBLISHED.labels(topic).inc(count)
+        self._published.clear()
 
     def _watch_deliveries(self) -> None:
         # One timer for all: a time limit around each publish would cost as much as encoding the record.
+        self._count()
         now = monotonic()
         self._oldest_s = now - next(iter(self._unacknowledged.values()), now)
         UNACKNOWLEDGED_SECONDS.set(self._oldest_s)
@@ -293,7 +277,7 @@ class Publisher:
             if since > overdue:
                 break  # in the order of sending
             if not future.done():
-                future.set_exception(TimeoutError())
+                future.set_result(None)
         interval_s = min(1.0, self._kafka.delivery_timeout_s / 4)
         self._watch = asyncio.get_running_loop().call_later(interval_s, self._watch_deliveries)
 
@@ -304,16 +288,11 @@ class Publisher:
         return self._producer
 
 
-def _placed(topic: str, placed: Any) -> Delivery:
-    if placed.offset < 0:
-        # The broker knows the batch as a repetition but no longer where it is.
-        message = f"{topic} has the message, but its offset is unknown: publish it again"
-        raise TransientError(message)
-    return Delivery(topic, placed.partition, placed.offset, placed.timestamp)
-
-
-def _failed(topic: str, error: KafkaError | TimeoutError | MaestroError) -> MaestroError:
-    problem = error if isinstance(error, MaestroError) else translated(error, doing=f"publishing to {topic}")
+def _failed(topic: str, problem: BaseException) -> MaestroError:
+    if isinstance(problem, KafkaError | TimeoutError):
+        problem = translated(problem, doing=f"publishing to {topic}")
+    if not isinstance(problem, MaestroError):
+        raise problem
     PUBLISH_FAILURES.labels(topic, problem.code).inc()
     return problem
 
