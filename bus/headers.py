@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -23,15 +24,8 @@ _TIME_FIELDS = ("updated_at", "created_at", "occurred_at", "timestamp", "born_at
 _INSTANTS_REMEMBERED = 512
 """The records of one decision share their instants."""
 
-_TYPES: Mapping[type[records.Record], tuple[str, bytes]] = MappingProxyType(
-    {record: ("ce_type", f"maestro.{record.__name__}".encode()) for record in BY_RECORD}
-)
-_TIMES: Mapping[type[records.Record], str | None] = MappingProxyType(
-    {
-        record: next((name for name in _TIME_FIELDS if name in record.model_fields), None)
-        for record in BY_RECORD
-    }
-)
+_Form = tuple[tuple[str, bytes], Callable[[Any], str], Callable[[Any], datetime]]
+"""The header of a record type, and how a record of it names its event and the event's time."""
 
 
 def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Headers:
@@ -39,13 +33,13 @@ def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Header
 
     `source` names the publisher, for example `b"/maestro/session"`.
     """
-    kind = type(record)
+    type_header, identity, time_of = _FORMS[type(record)]
     return [
         _SPEC_VERSION,
-        ("ce_id", event_id_of(record).encode()),
-        _TYPES[kind],
+        ("ce_id", identity(record).encode()),
+        type_header,
         ("ce_source", source),
-        ("ce_time", _time_of(record, _TIMES[kind])),
+        _time_header(time_of(record)),
         _CONTENT,
         (HEADER, trace.traceparent.encode()),
     ]
@@ -53,11 +47,12 @@ def headers_of(record: records.Record, *, trace: Trace, source: bytes) -> Header
 
 def event_id_of(record: records.Record) -> str:
     """Return the CloudEvents id: the record's own id, with its version where an id has several."""
-    special = _IDENTITIES.get(type(record))
-    if special is not None:
-        return special(record)
-    identity: str | None = getattr(record, "id", None)
-    return identity or new_id()
+    _, identity, _ = _FORMS[type(record)]
+    return identity(record)
+
+
+def _of_inbound(record: records.UserMessage | records.SessionCommand) -> str:
+    return record.id or new_id()
 
 
 def _versioned(record: records.Run | records.Task | records.Session) -> str:
@@ -74,9 +69,10 @@ def _of_agent(record: records.Agent) -> str:
     return f"{record.id}:{record.updated_at.isoformat()}"
 
 
-# By type: matching classes one by one would cost as much as the rest of the headers.
 _IDENTITIES: Mapping[type[records.Record], Callable[[Any], str]] = MappingProxyType(
     {
+        records.UserMessage: _of_inbound,
+        records.SessionCommand: _of_inbound,
         records.Run: _versioned,
         records.Task: _versioned,
         records.Session: _versioned,
@@ -84,12 +80,26 @@ _IDENTITIES: Mapping[type[records.Record], Callable[[Any], str]] = MappingProxyT
         records.Agent: _of_agent,
     }
 )
+"""Of all others it is their id."""
 
 
-def _time_of(record: records.Record, field: str | None) -> bytes:
-    return _written(getattr(record, field) if field else datetime.now(UTC))
+def _now(_record: records.Record) -> datetime:
+    return datetime.now(UTC)
 
 
 @lru_cache(maxsize=_INSTANTS_REMEMBERED)
-def _written(moment: datetime) -> bytes:
-    return moment.isoformat().encode()
+def _time_header(moment: datetime) -> tuple[str, bytes]:
+    return ("ce_time", moment.isoformat().encode())
+
+
+def _form_of(kind: type[records.Record]) -> _Form:
+    times = [name for name in _TIME_FIELDS if name in kind.model_fields]
+    return (
+        ("ce_type", f"maestro.{kind.__name__}".encode()),
+        _IDENTITIES.get(kind, attrgetter("id")),
+        attrgetter(times[0]) if times else _now,
+    )
+
+
+# By type: matching classes one by one would cost as much as the rest of the headers.
+_FORMS = {kind: _form_of(kind) for kind in BY_RECORD}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MappingProxyType
 
 from schemas import records
@@ -89,8 +90,8 @@ sequence for ever, so the size is checked before sending, with room for key, hea
 
 def key_of(record: records.Record) -> str:
     """Return the message key of `record`: session, own id, or the user of a document without session."""
-    spec = BY_RECORD[type(record)]
-    key = getattr(record, spec.key_field)
-    if key is None and isinstance(record, records.Document):
-        return record.user_id
-    return str(key)
+    key: str | None = _KEYS[type(record)](record)
+    return record.user_id if key is None and isinstance(record, records.Document) else str(key)
+
+
+_KEYS = {kind: attrgetter(spec.key_field) for kind, spec in BY_RECORD.items()}
