@@ -1,6 +1,6 @@
 """Records to bytes and back: Avro in the Confluent framing, and plain JSON objects on inbound topics."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -69,6 +69,7 @@ class _Form:
     """How a record type is read now."""
 
     record: type[AnyRecord]
+    validate: Callable[[Mapping[str, Any]], AnyRecord]
     writer: _Writer
     times: tuple[str, ...]
 
@@ -187,6 +188,7 @@ class Codec:
         self._writes[record] = writer_of(current, prefix=bytes([_MAGIC]) + identity.to_bytes(4, "big"))
         return _Form(
             record=record,
+            validate=record.__pydantic_validator__.validate_python,
             writer=self._writers[identity],
             times=_times(current),
         )
@@ -277,7 +279,7 @@ def _json_object(value: bytes) -> dict[str, Any]:
 
 def _validated(form: _Form, datum: Mapping[str, Any]) -> AnyRecord:
     try:
-        return form.record.model_validate(datum)
+        return form.validate(datum)
     except ValidationError as error:
         # Inputs are left out: what people wrote belongs in no log.
         problems = error.errors(include_url=False, include_input=False, include_context=False)

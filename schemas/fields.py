@@ -81,16 +81,11 @@ def _without_tiny_numbers(text: str) -> str:
     return _json_of(orjson.loads(text)) if _TINY.search(text) else text
 
 
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+_UUID_PATTERN = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 Uuid = Annotated[
     str,
-    BeforeValidator(_lower),
-    StringConstraints(pattern=UUID_PATTERN),
+    StringConstraints(pattern=_UUID_PATTERN, to_lower=True),
     Field(json_schema_extra={"avro": "uuid"}),
 ]
 """Canonical UUID text, 36 characters, lower case."""
@@ -105,9 +100,14 @@ JsonText = Annotated[
     str,
     BeforeValidator(_as_json_text),
     AfterValidator(_checked_json),
-    AfterValidator(_without_nul),
 ]
 """A string that holds JSON."""
+
+OwnJson = str
+"""A string that holds JSON which one of our workers wrote, without U+0000.
+
+Whoever reads the JSON finds out whether it is any. Some are long, and most who read the record do not look.
+"""
 
 JsonInput = Annotated[JsonText, AfterValidator(_not_too_deep), AfterValidator(_without_tiny_numbers)]
 """A string that holds JSON which somebody outside wrote, in a form that every store takes."""

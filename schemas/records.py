@@ -6,7 +6,7 @@ log entry of the session a record comes from; readers believe a record only wher
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import JsonInput, JsonText, Name, Text, Timestamp, Uuid
+from schemas.fields import JsonInput, JsonText, Name, OwnJson, Text, Timestamp, Uuid
 from schemas.lists import (
     Action,
     AgentStatus,
@@ -95,11 +95,11 @@ class GenerationRequest(Record):
     generation_index: int = Field(ge=0, description="Number of the generation in its run, from 0.")
     purpose: Purpose = Field(description="What the generation is for.")
     model_name: Name = Field(description="Model to call.")
-    messages: JsonText = Field(
+    messages: OwnJson = Field(
         description="JSON array of chat messages: role, content, tool_calls, tool_call_id."
     )
-    tools: JsonText = Field(description="JSON array of tool names that the model may call.")
-    parameters: JsonText = Field(description="JSON object of model parameters and fall-back models.")
+    tools: OwnJson = Field(description="JSON array of tool names that the model may call.")
+    parameters: OwnJson = Field(description="JSON object of model parameters and fall-back models.")
     born_at: Timestamp = Field(description="When the request was decided; a repetition keeps it.")
     deadline_at: Timestamp = Field(description="When the session stops waiting.")
     term: int = Field(ge=0, description="Term of the log entry that asked.")
@@ -118,11 +118,11 @@ class Generation(Record):
     generation_index: int = Field(ge=0, description="Number of the generation in its run, from 0.")
     purpose: Purpose = Field(description="What the generation was for.")
     model_name: Name = Field(description="Model that answered.")
-    prompt: JsonText = Field(description="JSON array of the chat messages that were sent.")
+    prompt: OwnJson = Field(description="JSON array of the chat messages that were sent.")
     response: Text = Field(
         description="Text that the model answered; empty when it only called tools or failed."
     )
-    tool_calls: JsonText = Field(
+    tool_calls: OwnJson = Field(
         description="JSON array of {id, name, arguments}: the calls that the model asked for."
     )
     created_at: Timestamp = Field(description="When the outcome was known.")
@@ -158,7 +158,7 @@ class ToolCall(Record):
     agent_id: Name | None = Field(default=None, description="Agent whose tools may be called.")
     call_index: int = Field(ge=0, description="Number of the call in its generation, from 0.")
     name: Name = Field(description="Tool to call.")
-    arguments: JsonText = Field(description="JSON arguments as the model gave them.")
+    arguments: OwnJson = Field(description="JSON arguments as the model gave them.")
     provider_call_id: Text | None = Field(
         default=None, description="Id that the model's provider gave the call."
     )
@@ -184,7 +184,7 @@ class ToolResult(Record):
     tool_name: Name = Field(description="Tool that was called.")
     outcome: ToolOutcome = Field(description="What became of the call.")
     success: bool = Field(description="Whether the outcome is `succeeded`.")
-    result: JsonText = Field(description="JSON value that the tool returned; null when it failed.")
+    result: OwnJson = Field(description="JSON value that the tool returned; null when it failed.")
     error_code: Text | None = Field(default=None, description="Stable code when it failed.")
     error_message: Text | None = Field(default=None, description="What failed, for the model and the person.")
     created_at: Timestamp = Field(description="When the outcome was known.")

@@ -65,8 +65,6 @@ def session_exceeded(
     context: Context, spent: Usage, limits: SessionLimits, *, now_ms: int
 ) -> Exceeded | None:
     """Return the budget of the session that leaves no room for another generation, or None."""
-    if limits == _NO_LIMITS:
-        return None
     return _exceeded(spent.generations, spent, _session_ms(context, now_ms), limits)
 
 
@@ -92,22 +90,22 @@ def due_ms(
 
 
 def _exceeded(generations: int, usage: Usage, ms: int, limits: Limits | SessionLimits) -> Exceeded | None:
-    budgets = (
-        (StopReason.BUDGET_GENERATIONS, limits.generations, generations),
-        (StopReason.BUDGET_TOKENS, limits.tokens, usage.total_tokens),
-        (StopReason.BUDGET_COST, limits.cost, usage.cost or 0.0),
-        (StopReason.BUDGET_SECONDS, limits.seconds, ms / 1000),
-    )
-    for reason, limit, used in budgets:
-        if limit is not None and used >= limit:
-            of_session = isinstance(limits, SessionLimits)
-            return Exceeded(stop_reason=reason, limit=limit, spent=used, of_session=of_session)
-    return None
+    if (limit := limits.generations) is not None and generations >= limit:
+        reason, spent = StopReason.BUDGET_GENERATIONS, generations
+    elif (limit := limits.tokens) is not None and usage.total_tokens >= limit:
+        reason, spent = StopReason.BUDGET_TOKENS, usage.total_tokens
+    elif (limit := limits.cost) is not None and (usage.cost or 0.0) >= limit:
+        reason, spent = StopReason.BUDGET_COST, usage.cost or 0.0
+    elif (limit := limits.seconds) is not None and ms / 1000 >= limit:
+        reason, spent = StopReason.BUDGET_SECONDS, ms / 1000
+    else:
+        return None
+    of_session = isinstance(limits, SessionLimits)
+    return Exceeded(stop_reason=reason, limit=limit, spent=spent, of_session=of_session)
 
 
 def _session_ms(context: Context, now_ms: int) -> int:
     return context.spent_ms + (0 if context.run is None else context.run.active_ms(now_ms))
 
 
-_NO_LIMITS = SessionLimits()
 _NOTHING = Usage()

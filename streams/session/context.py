@@ -127,7 +127,10 @@ class ActiveRun(Struct, frozen=True, kw_only=True, gc=False):
 
     def note(self, kind: NoteKind) -> str | None:
         """Return the newest note of that kind, or None."""
-        return next((note.text for note in reversed(self.notes) if note.kind is kind), None)
+        for note in reversed(self.notes):
+            if note.kind is kind:
+                return note.text
+        return None
 
     def active_ms(self, now_ms: int) -> int:
         """Return the milliseconds that the run took until `now_ms`, without those that a person took."""
@@ -251,7 +254,10 @@ class Context(Struct, frozen=True, kw_only=True, gc=False):
 
     def awaits(self, step_id: str) -> Pending | None:
         """Return the pending step of that id, or None."""
-        return next((step for step in self.pending if step.step_id == step_id), None)
+        for step in self.pending:
+            if step.step_id == step_id:
+                return step
+        return None
 
 
 _ENCODER = Encoder()

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 
 from schemas.lists import Role
 from streams.session.context import Message
 from streams.session.payloads import ContextSummarized
 from streams.session.rules import Rules
 from streams.session.sizes import SHORTENED_CHARS, first_chars, json_bytes, shortened
+
+_RUN = attrgetter("run_id")
 
 LINE_CHARS = 200
 """What the summary keeps of a question and of its answer."""
@@ -19,39 +22,45 @@ def condense(messages: Sequence[Message], summary: str, rules: Rules) -> Context
     The oldest whole exchanges move into the summary. The newest one is shortened first: the next question is
     mostly about it.
     """
-    total = sum(message.size for message in messages)
+    total = sum([message.size for message in messages])
     if total <= rules.max_history_bytes:
         return None
     # Some room at once, so that a long conversation is not condensed again at every message.
     target = rules.max_history_bytes * 3 // 4
-    exchanges = [list(group) for _run, group in groupby(messages, key=lambda message: message.run_id)]
+    exchanges = [list(group) for _run, group in groupby(messages, key=_RUN)]
     dropped_through, newest = 0, exchanges[-1]
     for exchange in exchanges[:-1]:
         if total <= target:
             break
-        total -= sum(message.size for message in exchange)
+        total -= sum([message.size for message in exchange])
         dropped_through = exchange[-1].order
         summary = _with_line(summary, exchange, rules)
-    short = tuple(message.order for message in _to_shorten(newest, total - target, first=1))
-    total -= sum(message.size - shortened(message).size for message in newest if message.order in short)
+    chosen = _to_shorten(newest, total - target, first=1)
+    total -= sum([message.size - shortened(message).size for message in chosen])
     if total <= target:
+        short = tuple([message.order for message in chosen])
         return ContextSummarized(dropped_through=dropped_through, summary=summary, shortened=short)
     summary = _with_line(summary, newest, rules)
     return ContextSummarized(dropped_through=newest[-1].order, summary=summary, shortened=())
 
 
 def shorten_run(
-    messages: Sequence[Message], keep_from: int, summary: str, rules: Rules
+    messages: Sequence[Message], run_id: str, keep_from: int, summary: str, rules: Rules
 ) -> ContextSummarized | None:
-    """Return how to bring a run's `messages` before order `keep_from` under `max_run_bytes`, or None.
+    """Return how to bring a run's messages before order `keep_from` under `max_run_bytes`, or None.
 
     The user's own message stays as it is.
     """
-    older = [message for message in messages if message.order < keep_from and message.role is not Role.USER]
-    excess = sum(message.size for message in older) - rules.max_run_bytes
-    short = tuple(message.order for message in _to_shorten(older, excess, first=0))
-    if not short:
+    older = [
+        message
+        for message in messages
+        if message.run_id == run_id and message.order < keep_from and message.role is not Role.USER
+    ]
+    excess = sum([message.size for message in older]) - rules.max_run_bytes
+    chosen = _to_shorten(older, excess, first=0)
+    if not chosen:
         return None
+    short = tuple([message.order for message in chosen])
     return ContextSummarized(dropped_through=0, summary=summary, shortened=short)
 
 
@@ -69,11 +78,15 @@ def _to_shorten(messages: Sequence[Message], excess_bytes: int, *, first: int) -
 
 
 def _with_line(summary: str, exchange: Sequence[Message], rules: Rules) -> str:
-    asked = next((message.content for message in exchange if message.role is Role.USER), "")
-    said = [message.content for message in exchange if message.role is Role.ASSISTANT and message.content]
+    asked, said = "", ""
+    for message in exchange:
+        if message.role is Role.ASSISTANT:
+            said = message.content or said
+        elif message.role is Role.USER:
+            asked = asked or message.content
     line = f"- User: {first_chars(asked, LINE_CHARS)}"
     if said:
-        line += f" Assistant: {first_chars(said[-1], LINE_CHARS)}"
+        line += f" Assistant: {first_chars(said, LINE_CHARS)}"
     lines = [*summary.splitlines(), line]
     while len(lines) > 1 and json_bytes("\n".join(lines)) > rules.max_summary_bytes:
         del lines[0]

@@ -131,7 +131,9 @@ class SessionRole:
             problem = f"a message of {spec.name} without a value says nothing: send a record"
             raise PoisonError(problem, code=ErrorCode.UNDECODABLE)
         record = _event_record(self._decoder.decode(spec, message.value), spec)
-        identity = record.id or place_id(message, spec, self._names)
+        identity = record.id or place_id(
+            spec, message.partition, message.offset, headers=message.headers, names=self._names
+        )
         trace = parse(message.headers) or derived(identity)
         event = Event(
             id=identity,

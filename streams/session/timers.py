@@ -51,8 +51,7 @@ def life_timer(context: Context) -> Timer | None:
 
 def is_overdue(context: Context, now_ms: int) -> bool:
     """Return whether the time to live is over at `now_ms`, though nobody has decided so yet."""
-    life = life_timer(context)
-    return life is not None and now_ms >= context.last_activity_ms + context.ttl_s * _MS
+    return now_ms >= context.last_activity_ms + context.ttl_s * _MS and life_timer(context) is not None
 
 
 def lifetime_s(before: Context, after: Context, *, now_ms: int, grace_s: int, max_ttl_s: int) -> int:

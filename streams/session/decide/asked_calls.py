@@ -47,7 +47,7 @@ def asked_calls(generation: Generation, *, max_calls: int) -> tuple[ParsedCall, 
     if len(items) > max_calls:
         message = f"it asks for {len(items)} tool calls at once, {max_calls} are allowed"
         raise NonsenseError(message)
-    return tuple(_call(generation.id, index, item) for index, item in enumerate(items))
+    return tuple([_call(generation.id, index, item) for index, item in enumerate(items)])
 
 
 def _call(generation_id: str, index: int, item: _AskedItem) -> ParsedCall:

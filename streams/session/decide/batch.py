@@ -17,12 +17,8 @@ def end_call(decision: Decision, run: ActiveRun, step: Pending, text: str, *, fa
     """Conclude the batch of `step`, which has ended with `text`, when it was the last that was waited for."""
     if any(other.step_id != step.step_id for other in decision.context.pending):
         return
-    asked = _asking(decision, step)
-    texts = {
-        message.tool_call_id: message.content
-        for message in decision.context.messages
-        if message.tool_call_id is not None
-    }
+    asked, results = _asked(decision, step)
+    texts = {result.tool_call_id: result.content for result in results if result.tool_call_id is not None}
     texts[step.asked_id] = text
     has_failure = run.has_failure or failed
     conclude_batch(decision, run, asked.calls, texts, from_order=asked.order, has_failure=has_failure)
@@ -52,9 +48,10 @@ def conclude_batch(
     after_batch(decision, run, has_failure=has_failure)
 
 
-def _asking(decision: Decision, step: Pending) -> Message:
-    return next(
-        message
-        for message in reversed(decision.context.messages)
-        if any(call.id == step.asked_id for call in message.calls)
-    )
+def _asked(decision: Decision, step: Pending) -> tuple[Message, Sequence[Message]]:
+    """Return the message that asked for the call of `step`, and those after it."""
+    messages, asked_id = decision.context.messages, step.asked_id
+    place = len(messages) - 1
+    while all(call.id != asked_id for call in messages[place].calls):
+        place -= 1
+    return messages[place], messages[place + 1 :]

@@ -104,8 +104,8 @@ def give_up(decision: Decision, run: ActiveRun, reason: StopReason, code: str, m
 
 def shorten(decision: Decision, run: ActiveRun, from_order: int) -> None:
     """Keep only the beginnings of what the run said before `from_order` where it is too much for a prompt."""
-    own = [message for message in decision.context.messages if message.run_id == run.id]
-    shortened = shorten_run(own, from_order, decision.context.context_summary, decision.rules)
+    context = decision.context
+    shortened = shorten_run(context.messages, run.id, from_order, context.context_summary, decision.rules)
     if shortened is not None:
         decision.log(Action.CONTEXT_SUMMARIZED, shortened, run_id=run.id)
 

@@ -148,11 +148,11 @@ class Decision:
             RunCompleted(output=text, sql_query=run.sql_query, order=order, stop_reason=reason),
             run_id=run.id,
         )
-        answer = Message(
-            order=order, role=Role.ASSISTANT, content=text, size=message_bytes(text), run_id=run.id
-        )
-        self.messages = (*self.messages, answer)
-        self.start_next()
+        if self.context.queue:
+            size = message_bytes(text)
+            answer = Message(order=order, role=Role.ASSISTANT, content=text, size=size, run_id=run.id)
+            self.messages = (*self.messages, answer)
+            self.start_next()
 
     def fail(self, run: ActiveRun, reason: StopReason, code: str, message: str) -> None:
         """End the active run without an answer, and begin the next."""

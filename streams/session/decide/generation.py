@@ -65,7 +65,7 @@ def _with_usage(decision: Decision, run: ActiveRun, ended: GenerationEnded) -> A
 def _checked_calls(decision: Decision, generation: Generation, *, has_tools: bool) -> tuple[ParsedCall, ...]:
     # A model that had no tools and calls some all the same is taken by its text.
     calls = asked_calls(generation, max_calls=decision.rules.max_tool_calls) if has_tools else ()
-    size = json_bytes(generation.response) + sum(json_bytes(call.arguments) for call in calls)
+    size = json_bytes(generation.response) + sum([json_bytes(call.arguments) for call in calls])
     if size > decision.rules.max_answer_bytes:
         message = f"it takes {size} bytes, {decision.rules.max_answer_bytes} are allowed"
         raise NonsenseError(message)
@@ -114,7 +114,7 @@ def _fail(decision: Decision, run: ActiveRun, step: Pending, ended: GenerationEn
 
 
 def _act(decision: Decision, run: ActiveRun, step: Pending, text: str, asked: tuple[ParsedCall, ...]) -> None:
-    calls = tuple(AskedCall(id=call.id, name=call.name, arguments=call.arguments) for call in asked)
+    calls = tuple([AskedCall(id=call.id, name=call.name, arguments=call.arguments) for call in asked])
     thought = Thought(generation_id=step.step_id, order=decision.next_order(), text=text, calls=calls)
     decision.log(_action_of(run, step, text), thought, run_id=run.id)
     configuration = read_configuration(run.configuration)

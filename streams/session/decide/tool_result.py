@@ -1,6 +1,5 @@
 """A tool has answered: keep its result, and go on when it was the last of its generation."""
 
-import orjson
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 from msgspec.structs import replace
@@ -30,6 +29,7 @@ class _SqlArguments(Struct, frozen=True):
 
 
 _SQL_ARGUMENTS = Decoder(_SqlArguments)
+_TEXT = Decoder(str)
 
 
 def decide_tool_result(decision: Decision, result: ToolResult) -> None:
@@ -80,10 +80,19 @@ def _text(result: ToolResult, run: ActiveRun, rules: Rules) -> str:
     """Return what the model reads."""
     limit = result_bytes(rules, len(run.batch))
     if result.outcome is ToolOutcome.SUCCEEDED:
-        value: object = orjson.loads(result.result)
-        return cut(value if isinstance(value, str) else result.result, limit)
+        return cut(_shown(result.result), limit)
     code = result.error_code or result.outcome.value
     return cut(f"Error ({code}): {result.error_message or 'the tool said nothing'}", limit)
+
+
+def _shown(result: str) -> str:
+    # A text without its quotes, any other value as it is written.
+    if not result.startswith('"'):
+        return result
+    try:
+        return _TEXT.decode(result)
+    except DecodeError:
+        return result
 
 
 def _sql_query(step: Pending, result: ToolResult) -> str | None:

@@ -1,8 +1,7 @@
 """A user says something: accept it and begin, let it wait, or reject it with a typed error."""
 
-from dataclasses import dataclass
-
-from msgspec import Raw
+from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from schemas import ids
 from schemas.errors import PoisonError
@@ -29,8 +28,7 @@ REJECTED_CONTENT_BYTES = 4_096
 """What is kept of a rejected message."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rejection:
+class _Rejection(Struct, frozen=True, kw_only=True, gc=False):
     reason: StopReason
     message: str
 
@@ -121,13 +119,10 @@ def _over_budget(decision: Decision, configuration: str) -> _Rejection | None:
 
 
 def _policy(message: UserMessage, configuration: str) -> BusyPolicy:
-    for policy in (
-        message.on_busy,
-        read_configuration(configuration).on_busy if configuration else None,
-    ):
-        if policy is not None and policy is not BusyPolicy.UNKNOWN:
-            return policy
-    return BusyPolicy.ENQUEUE
+    policy = message.on_busy
+    if (policy is None or policy is BusyPolicy.UNKNOWN) and configuration:
+        policy = read_configuration(configuration).on_busy
+    return BusyPolicy.ENQUEUE if policy is None or policy is BusyPolicy.UNKNOWN else policy
 
 
 def _too_busy(
@@ -213,15 +208,7 @@ def _accept(decision: Decision, run: QueuedRun, configuration: str, policy: Busy
         ),
         run_id=run.id,
     )
-    run = QueuedRun(
-        id=run.id,
-        message_id=run.message_id,
-        agent_id=run.agent_id,
-        content=run.content,
-        created_at_ms=run.created_at_ms,
-        configuration=configuration,
-        metadata=run.metadata,
-    )
+    run = replace(run, configuration=configuration)
     active = context.run
     if active is None:
         decision.start(run)

@@ -81,6 +81,13 @@ def _agent(agent_id: str, user_id: str | None, configuration: dict[str, object])
     )
 
 
+def _own_json(record: Record) -> tuple[str, ...]:
+    """Return the texts that no reader of the record checks."""
+    if isinstance(record, GenerationRequest):
+        return record.messages, record.tools, record.parameters
+    return (record.arguments,) if isinstance(record, ToolCall) else ()
+
+
 @dataclass
 class Simulated:
     """One session: events go in by `take`, decisions and outputs pile up."""
@@ -149,6 +156,8 @@ class Simulated:
             # Built without validation: here each is validated.
             assert type(record).model_validate(record.model_dump()) == record
             assert len(CODEC.encode(record)) < MAX_VALUE_BYTES
+            for text in _own_json(record):
+                orjson.loads(text)
         self._check_run(after, outputs)
 
     def _check_run(self, after: Context, outputs: Sequence[Record]) -> None:
