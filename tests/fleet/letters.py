@@ -8,7 +8,7 @@ from bus.deadletter import PREFIX, REASON
 from bus.reader import Start, TopicReader
 from schemas.lists import DeadLetterReason
 from schemas.topics import DEAD_LETTERS
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Ground
 from tests.fleet.outsider import Place
 
 
@@ -28,7 +28,7 @@ class Letter:
 class Letters:
     """Reads the topic of dead letters as far as a test needs it."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Ground) -> None:
         self._reader = TopicReader(fleet.kafka, [fleet.names.full(DEAD_LETTERS)], start=Start.BEGINNING)
         self.by_place: defaultdict[Place, list[Letter]] = defaultdict(list)
 
@@ -47,14 +47,29 @@ class Letters:
             AssertionError: some did not in time, or one spoke twice.
 
         """
+        letters = await self._of(place, stages, within_s)
+        assert len({letter.stage for letter in letters}) == len(letters), f"{place} was kept twice"
+        return {letter.stage: letter for letter in letters}
+
+    async def reasons(
+        self, place: Place, *, stages: frozenset[str], within_s: float
+    ) -> dict[str, set[DeadLetterReason]]:
+        """Return why each stage refused a message; all sinks are one stage, each with a letter of its own.
+
+        Raises:
+            AssertionError: a stage did not in time.
+
+        """
+        letters = await self._of(place, stages, within_s)
+        return {stage: {each.reason for each in letters if each.stage == stage} for stage in stages}
+
+    async def _of(self, place: Place, stages: frozenset[str], within_s: float) -> list[Letter]:
         deadline = time.monotonic() + within_s
         while missing := stages - {letter.stage for letter in self.by_place[place]}:
             left = deadline - time.monotonic()
             assert left > 0, f"{', '.join(sorted(missing))} kept no dead letter of {place}"
             await self._read(min(left, 1.0))
-        letters = self.by_place[place]
-        assert len({letter.stage for letter in letters}) == len(letters), f"{place} was kept twice"
-        return {letter.stage: letter for letter in letters}
+        return self.by_place[place]
 
     async def _read(self, timeout_s: float) -> None:
         for message in await self._reader.read(timeout_s=timeout_s):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.topics import MAX_MESSAGE_BYTES, TopicSpec
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Ground
 
 SEND_LIMIT_S = 15.0
 
@@ -38,7 +38,7 @@ class _Report:
 class Outsider:
     """Sends bytes to the topics of a fleet."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Ground) -> None:
         self._fleet = fleet
         servers = fleet.env["KAFKA_BOOTSTRAP_SERVERS"]
         self._stock = Producer({"bootstrap.servers": servers})

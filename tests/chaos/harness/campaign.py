@@ -47,7 +47,7 @@ async def _disturbed(world: World, name: str, faults: list[Fault], say: Say) -> 
     except AssertionError as error:
         return [f"{name}: {error}"]
     faults.append(fault)
-    say(f"{name} ({fault.detail}), {fault.lasted_s:.0f} s; all {fault.open} answered {fault.all_s} s later")
+    say(f"{name} ({fault.detail}), {fault.lasted_s:.0f} s: {fault.open} open, {fault.lost} of them lost")
     return []
 
 

@@ -14,6 +14,7 @@ from stores.redis.connection import RedisConnection
 from tests.chaos.harness.crew import ROLES
 from tests.chaos.harness.kills import ANSWER_S
 from tests.chaos.harness.load import PLAIN
+from tests.chaos.harness.poison import pour
 from tests.chaos.harness.results import Fault
 from tests.chaos.harness.tools import NAME as WAIT
 from tests.chaos.harness.world import World
@@ -154,6 +155,7 @@ FAULTS: Mapping[str, Disturb] = MappingProxyType(
         "postgres restart": _away(PartName.POSTGRES, 1.0),
         "postgres away 60 s": _away(PartName.POSTGRES, 60.0),
         "long tool call": _long_tool,
+        "bad input": pour,
     }
 )
 """Every disturbance by its name."""

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from bus.message import Message
 from bus.reader import Start, TopicReader
 from maestro.lag import GROUPS
 from schemas.lists import Action
-from schemas.records import Generation
+from schemas.records import Generation, Record
 from schemas.topics import GENERATIONS, MESSAGES, RUNS, TOOL_CALLS, TOOL_RESULTS, TopicSpec
 from stores.redis.connection import RedisConnection
 from stores.redis.recents import Recents
@@ -92,10 +93,10 @@ async def judged(world: World, kills: Sequence[Kill], faults: Sequence[Fault], *
     problems += [f"{session}: answers are not in the order of the messages" for session in disordered]
     for kill in kills:
         kill.order_violations = sum(kill.session == session for session in disordered)
-    problems += await _rows_of_topics(ground)
+    problems += await _rows_of_topics(world)
     problems += await _vectors(ground)
     problems += [] if forgot else await _recents(world)
-    recorded = await _recorded_at(ground)
+    recorded = await _recorded_at(world)
     problems += bought_again(world.provider.calls, recorded)
     asked = [Attempt(call.generation, call.process, call.began_at) for call in world.provider.calls]
     for kill in blamed(asked, kills, faults, problems, "the model"):
@@ -153,13 +154,20 @@ async def _ended_runs(ground: Ground, sessions: Sequence[str]) -> Mapping[str, S
     return ended
 
 
-async def _rows_of_topics(ground: Ground) -> list[str]:
+async def _records(world: World, spec: TopicSpec) -> AsyncIterator[tuple[Message, Record | None]]:
+    """Yield what is on a topic, but for what was sent to be refused."""
+    ground = world.ground
+    async with TopicReader(ground.kafka, [ground.names.full(spec)], start=Start.BEGINNING) as reader:
+        async for message in reader.read_to_end(deadline_s=60):
+            if (message.topic, message.partition, message.offset) not in world.refused:
+                yield message, ground.codec.decode(spec, message.value)
+
+
+async def _rows_of_topics(world: World) -> list[str]:
+    ground = world.ground
     problems: list[str] = []
     for spec, table in _TABLES.items():
-        on_topic: set[str] = set()
-        async with TopicReader(ground.kafka, [ground.names.full(spec)], start=Start.BEGINNING) as reader:
-            async for message in reader.read_to_end(deadline_s=60):
-                on_topic.add(str(getattr(ground.codec.decode(spec, message.value), "id", "")))
+        on_topic = {str(getattr(record, "id", "")) async for _, record in _records(world, spec)}
         rows = await ground.database.fetch(f"select id::text as id from {table}")  # noqa: S608
         in_table = {row["id"] for row in rows}
         if on_topic != in_table:
@@ -169,14 +177,12 @@ async def _rows_of_topics(ground: Ground) -> list[str]:
     return problems
 
 
-async def _recorded_at(ground: Ground) -> Mapping[str, float]:
+async def _recorded_at(world: World) -> Mapping[str, float]:
     """Return when each generation was first published, wall clock seconds."""
     found: dict[str, float] = {}
-    async with TopicReader(ground.kafka, [ground.names.full(GENERATIONS)], start=Start.BEGINNING) as reader:
-        async for message in reader.read_to_end(deadline_s=60):
-            record = ground.codec.decode(GENERATIONS, message.value)
-            if isinstance(record, Generation):
-                found.setdefault(record.id, message.timestamp / 1000)
+    async for message, record in _records(world, GENERATIONS):
+        if isinstance(record, Generation):
+            found.setdefault(record.id, message.timestamp / 1000)
     return found
 
 

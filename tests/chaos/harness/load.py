@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from bus.reader import Start, TopicReader
 from schemas import ids
 from schemas.agent_file import AgentFile, Approval
-from schemas.errors import TransientError
+from schemas.errors import PoisonError, TransientError
 from schemas.records import Run, UserMessage
 from schemas.topics import RUNS
 from tests.fleet.effects import NAMES
@@ -113,11 +113,17 @@ class Load:
                     await asyncio.sleep(0.5)
                     continue
                 for message in found:
-                    run = self.ground.codec.decode(RUNS, message.value)
-                    if isinstance(run, Run) and run.status.is_terminal:
-                        self.answered_at.setdefault(run.message_id, time.time())
+                    self._note(message.value)
                 async with self._moved:
                     self._moved.notify_all()
+
+    def _note(self, value: bytes | None) -> None:
+        try:
+            run = self.ground.codec.decode(RUNS, value)
+        except PoisonError:
+            return  # bad input
+        if isinstance(run, Run) and run.status.is_terminal:
+            self.answered_at.setdefault(run.message_id, time.time())
 
     async def _ask_on(self) -> None:
         while not self._is_over:

@@ -38,7 +38,6 @@ def killing_stint(*, seed: int, points: Sequence[str], kills: int, static: bool,
 def full_campaign(*, width: int) -> list[Stint]:
     """Return all stints: every point with names that are kept and with names that are not, every fault."""
     points = list(POINTS)
-    half = len(points) // 2
     stints = [
         killing_stint(
             seed=2 * number + place,
@@ -48,7 +47,7 @@ def full_campaign(*, width: int) -> list[Stint]:
             width=width,
         )
         for number in range(FULL_ROUNDS)
-        for place, some in enumerate((points[:half], points[half:]))
+        for place, some in enumerate((points[::2], points[1::2]))
     ]
     seed = len(stints)
     for number in range(FULL_FAULTS):

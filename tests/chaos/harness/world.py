@@ -48,6 +48,8 @@ class World:
     load: Load
     effects: Path
     chance: random.Random
+    refused: set[tuple[str, int, int]]
+    """Topic, partition and offset of what was sent to be refused."""
 
 
 @asynccontextmanager
@@ -101,4 +103,5 @@ async def running_world(stack: EmbeddedStack, folder: Path, shape: Shape) -> Asy
             load=load,
             effects=effects,
             chance=random.Random(shape.seed),  # noqa: S311 - reproducible, not secret
+            refused=set(),
         )

@@ -14,10 +14,10 @@ from schemas.partition import partition_of
 from schemas.records import Agent, Run, SessionCommand
 from schemas.topics import MAX_VALUE_BYTES, SESSION_COMMANDS, USER_MESSAGES
 from tests.e2e.outside.awkward import ANSWERED, REFUSED, Answered, Refused
-from tests.e2e.outside.unreadable import ELSEWHERE, MESSAGES, Unreadable
 from tests.fleet.outside import Outside
 from tests.fleet.runs import sink_is_level
 from tests.fleet.traffic import Traffic
+from tests.fleet.unreadable import ELSEWHERE, MESSAGES, Unreadable
 
 LIMIT_S = 20.0
 NOW = datetime.now(UTC)
