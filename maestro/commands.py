@@ -89,7 +89,7 @@ async def sent(command: SessionCommand, *, timeout_s: float) -> Came:
         publisher = await stack.enter_async_context(kafka.publisher())
         _ = await publisher.publish(command, trace=derived(str(command.id)))
         async with asyncio.timeout(timeout_s):
-            return await _outcome(record, command)
+            return await outcome(record, command)
 
 
 async def _check_owner(record: Database, command: SessionCommand) -> None:
@@ -102,7 +102,8 @@ async def _check_owner(record: Database, command: SessionCommand) -> None:
         raise PoisonError(message, code=ErrorCode.WRONG_OWNER)
 
 
-async def _outcome(record: Database, command: SessionCommand) -> Came:
+async def outcome(record: Database, command: SessionCommand) -> Came:
+    """Wait for what the record says came of a published command, however long it takes."""
     listing, logs = Listing(record), SessionLogs(record)
     command_id = str(command.id)
     while True:

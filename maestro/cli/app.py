@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": ("maestro.cli.steer:approve", "Let a tool call start."),
     "deny": ("maestro.cli.steer:deny", "Do not let a tool call start."),
     "trail": ("maestro.cli.trail:trail", "Show every log entry of a task or session, in order."),
+    "replay": ("maestro.cli.replay:replay", "Rebuild a session from its log: look, compare, decide, fork."),
     "cost": ("maestro.cli.trail:cost", "Add up what a session's generations cost."),
     "tool-call": ("maestro.cli.trail:tool_call", "Show a tool call with its result, generation and task."),
     "tail": ("maestro.cli.tail:tail", "Print a topic as JSON lines."),

@@ -104,3 +104,8 @@ class SessionLogs:
         """
         rows = await self._database.fetch(self._sql["since_checkpoint"], session_id, upto, context_format)
         return stored_logs(rows)
+
+    async def forked_upto(self, session_id: str) -> int:
+        """Return the entry up to which the log was copied from another session; 0 for one of its own."""
+        row = await self._database.fetch_one(self._sql["forked_upto"], session_id)
+        return 0 if row is None else int(row["sequence"])

@@ -29,3 +29,9 @@ where session_id = $1 and sequence <= $2 and sequence >= coalesce(
     0
 )
 order by sequence;
+
+-- name: forked_upto
+-- The entry that says that those before it were copied from another session; 0 where there is none.
+select coalesce(max(sequence), 0) as sequence
+from task_logs
+where session_id = $1 and action = 'session_forked';
