@@ -103,18 +103,22 @@ class _Source:
         self.add(depth + 1, "if b[p]:", " raise ValueError", "p += 1")
 
 
-# A short length and a small number are one even byte: odd ones are negative, greater ones go on.
+# A short length and a small number are one even byte: odd ones are negative, greater ones go on. Most texts
+# beyond are shorter than 8 KB: two bytes.
 _PRIMITIVES: Mapping[str, tuple[str, ...]] = {
     "string": (
         "n = b[p]",
-        "if n & 129:",
+        "if not n & 129:",
+        " p += 1",
+        " e = p + (n >> 1)",
+        "elif not n & 1 and (m := b[p + 1]) < 128:",
+        " p += 2",
+        " e = p + (m << 6 | (n & 127) >> 1)",
+        "else:",
         " n, p = long(b, p)",
         " if n < 0:",
         "  raise ValueError",
         " e = p + n",
-        "else:",
-        " p += 1",
-        " e = p + (n >> 1)",
         "{into} = b[p:e].decode()",
         "p = e",
     ),
