@@ -94,8 +94,8 @@ async def _flush(world: World) -> str:
 
 async def _fail_over(world: World) -> str:
     """Put an older state of Redis, which lacks the last writes, in its place on the same port."""
-    folder = world.stack.folder.root / "redis" / "appendonlydir"
-    older = folder.with_name("older")
+    folder = world.stack.folder.root / "redis"
+    older = folder.with_name("redis-older")
     await asyncio.to_thread(shutil.copytree, folder, older)
     await asyncio.sleep(OLDER_BY_S)
     await world.stack.kill(PartName.REDIS)

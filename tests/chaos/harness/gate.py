@@ -32,6 +32,8 @@ class _Wish:
 class Gate:
     """Knows the connected processes by name. One wish for a point at a time."""
 
+    path: Path
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
     _writers: dict[str, asyncio.StreamWriter] = field(default_factory=dict[str, asyncio.StreamWriter])
     _pids: dict[str, int] = field(default_factory=dict[str, int])
     _wishes: dict[str, _Wish] = field(default_factory=dict[str, _Wish])
@@ -53,11 +55,21 @@ class Gate:
             for name in wish.names:
                 self._tell(name, forget=point)
 
+    async def connected(self, name: str) -> None:
+        """Return when the process has said who it is."""
+        async with self._came:
+            await self._came.wait_for(lambda: name in self._writers)
+
     def release(self, parked: Parked) -> None:
         """Let the process go on."""
         self._tell(parked.name, go=parked.point)
         if (held := self._held.pop((parked.name, parked.point), None)) is not None:
             held.set()
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        for writer in list(self._writers.values()):
+            writer.close()
 
     async def hold(self, name: str, point: str, *, session: str | None, step: str | None) -> None:
         """Park on behalf of a process that waits for us right now, such as a caller of our model."""
@@ -80,6 +92,8 @@ class Gate:
                 if "name" in words:
                     name = words["name"]
                     self._writers[name], self._pids[name] = writer, words["pid"]
+                    async with self._came:
+                        self._came.notify_all()
                     for point, wish in self._wishes.items():
                         if name in wish.names:
                             self._tell(name, park=point, nth=1)
@@ -116,9 +130,10 @@ class Gate:
 @asynccontextmanager
 async def open_gate(path: Path) -> AsyncGenerator[Gate]:
     """Listen on a Unix socket until the context closes."""
-    gate = Gate()
+    gate = Gate(path)
     server = await asyncio.start_unix_server(gate.serve, path)
     try:
         yield gate
     finally:
         server.close()
+        gate.close()

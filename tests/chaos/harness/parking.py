@@ -10,7 +10,9 @@ import os
 import socket
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from telemetry import points
 
@@ -24,9 +26,9 @@ _WHO = ("event", "job", "timer", "after", "context")
 class Parking:
     """Stops the coroutine that passes a point which the harness waits for; all others go on."""
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str | Path, name: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
+        self._socket.connect(str(path))
         self._left: dict[str, int] = {}
         self._parked: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
         self._say(name=name, pid=os.getpid())
@@ -52,17 +54,21 @@ class Parking:
         self._socket.sendall(json.dumps(words).encode() + b"\n")
 
     def _listen(self) -> None:
-        for line in self._socket.makefile():
-            match json.loads(line):
-                case {"park": point, "nth": nth}:
-                    self._left[point] = nth
-                case {"forget": point}:
-                    _ = self._left.pop(point, None)
-                case {"go": point} if point in self._parked:
-                    loop, go = self._parked.pop(point)
-                    loop.call_soon_threadsafe(go.set)
-                case _:
-                    pass
+        with self._socket, self._socket.makefile() as lines:
+            for line in lines:
+                self._heed(json.loads(line))
+
+    def _heed(self, words: dict[str, Any]) -> None:
+        match words:
+            case {"park": point, "nth": nth}:
+                self._left[point] = nth
+            case {"forget": point}:
+                _ = self._left.pop(point, None)
+            case {"go": point} if point in self._parked:
+                loop, go = self._parked.pop(point)
+                loop.call_soon_threadsafe(go.set)
+            case _:
+                pass
 
 
 def _subject(frame: FrameType | None) -> tuple[str | None, str | None]:
