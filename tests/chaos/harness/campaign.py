@@ -2,15 +2,18 @@
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from maestro.embedded.stack import EmbeddedStack
 from tests.chaos.harness import report, results, stints
+from tests.chaos.harness.breakages import BREAKAGES
 from tests.chaos.harness.faults import FAULTS, FORGETTING, disturb
 from tests.chaos.harness.judge import EFFECTS, judged, settled
 from tests.chaos.harness.kills import POINTS, Say, kill_all
@@ -84,7 +87,8 @@ async def _run(stint: Stint, given: argparse.Namespace) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="maestro-chaos-stint-"))
     async with own_stack() as stack:
         kills, faults, part = await run_stint(stack, folder, stint, lanes=given.lanes, say=say)
-    results.append(given.results, [*kills, *faults, part])
+    if not stint.shape.broken:
+        results.append(given.results, [*kills, *faults, part])
     for problem in part.problems[:20]:
         say(f"BROKEN: {problem}")
     if part.problems:
@@ -97,6 +101,8 @@ async def _run(stint: Stint, given: argparse.Namespace) -> bool:
 
 def main() -> int:
     """Run what the arguments say; 1 when a promise was broken."""
+    # The client says hundreds of times that the broker is away, which is what we want.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     given = _parser().parse_args()
     if given.report:
         TABLE.write_text(report.page(list(results.read(given.results))))
@@ -117,6 +123,8 @@ def main() -> int:
                 width=given.width,
             )
         ]
+    if given.take_away:
+        plan = [replace(stint, shape=replace(stint.shape, broken=given.take_away)) for stint in plan]
     is_kept = [asyncio.run(_run(stint, given)) for stint in stints.part_of(plan, given.part)]
     return 0 if all(is_kept) else 1
 
@@ -133,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     _ = add("--report", action="store_true", help=f"write {TABLE} from the results")
     _ = add("--results", type=Path, default=RESULTS, help="file that results are added to")
     _ = add("--not-static", action="store_true", help="names are not kept over restarts: partitions move")
+    _ = add("--take-away", choices=list(BREAKAGES), help="a rule, to see that its loss is noticed")
     _ = add("--width", type=int, default=10, help="sessions at a time")
     _ = add("--lanes", type=int, default=2, help="roles that are killed in at a time")
     _ = add("--long-tool-s", type=float, default=20.0, help="seconds of the long tool call")

@@ -4,6 +4,7 @@ import os
 
 from bus.names import TopicNames
 from maestro.__main__ import main
+from tests.chaos.harness.breakages import break_rule
 from tests.chaos.harness.parking import enable
 
 GROUP = "CHAOS_GROUP"
@@ -18,5 +19,6 @@ def set_apart(suffix: str) -> None:
 
 if __name__ == "__main__":
     enable()
+    break_rule()
     set_apart(os.environ.get(GROUP, ""))
     main()

@@ -11,6 +11,7 @@ from pathlib import Path
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
+from tests.chaos.harness.breakages import BROKEN
 from tests.chaos.harness.crew import Crew, running_crew
 from tests.chaos.harness.gate import Gate, open_gate
 from tests.chaos.harness.load import Load, running_load
@@ -31,6 +32,8 @@ class Shape:
     workers: int = 2
     width: int = 10
     static: bool = True
+    broken: str = ""
+    """A rule that is taken away, to see that the verdict notices."""
     wait_s: float = 20.0
     """Seconds that the long tool call takes."""
 
@@ -74,6 +77,7 @@ async def running_world(stack: EmbeddedStack, folder: Path, shape: Shape) -> Asy
     env = {
         "MAESTRO_TOOL_MODULES": "tests.fleet.effects,tests.chaos.harness.tools",
         SECONDS: str(shape.wait_s),
+        BROKEN: shape.broken,
         "MAESTRO_SESSION_IDLE_S": str(IDLE_S),
         FOLDER: str(effects),
     }
