@@ -50,6 +50,11 @@ def redriven_headers(
     return [*theirs, (REDRIVEN, str(times).encode()), (LETTER, letter.encode())]
 
 
+def is_redriven(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """Return whether a message was driven again out of the dead letters."""
+    return any(name == REDRIVEN for name, _ in headers)
+
+
 def first_place(headers: Sequence[tuple[str, bytes | None]]) -> Origin | None:
     """Return where a message that was driven again was published first; None for all others."""
     for name, content in headers:

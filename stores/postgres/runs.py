@@ -27,6 +27,14 @@ class Runs:
         row = await self._database.fetch_one(self._sql["is_known"], session_id, run_id)
         return row is not None and bool(row["is_known"])
 
+    async def is_decided(self, session_id: str, event_id: str) -> bool:
+        """Return whether the accepted log of the session has a decision that the event caused.
+
+        Behind the barrier of `task-logs` this is the truth.
+        """
+        row = await self._database.fetch_one(self._sql["is_decided"], session_id, event_id)
+        return row is not None and bool(row["is_decided"])
+
     async def of_session(self, session_id: str) -> list[Run]:
         """Return all runs of a session, oldest first."""
         return [

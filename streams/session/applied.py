@@ -15,16 +15,17 @@ class Applied(StrEnum):
     YES = "yes"
     NO = "no"
     ASK_RECORD = "ask_record"
-    """A message whose run the context may have forgotten: the accepted log decides (behind its barrier)."""
+    """The context may have forgotten a message's run, or a command: the accepted log decides (behind its
+    barrier)."""
 
 
 def applied(context: Context, event: Event) -> Applied:
-    """Return whether `event` was decided already. For ASK_RECORD look up `run_of(event)`."""
+    """Return whether `event` was decided already. For ASK_RECORD look up `run_of(event)`, or the event."""
     if event.id in context.applied:
         return Applied.YES
     run_id = run_of(event)
     if run_id is None:
-        return Applied.NO
+        return Applied.ASK_RECORD if event.is_redriven else Applied.NO
     if _has(context, run_id):
         return Applied.YES
     return Applied.ASK_RECORD if may_have(context.forgotten, run_id) else Applied.NO

@@ -20,7 +20,8 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     """One input record. `id` is the record's own, or derived from its place when it brought none.
 
     `topic` is the topic's name without prefix; `at_ms` is the broker's timestamp in milliseconds since 1970,
-    the only clock a decision knows.
+    the only clock a decision knows. `is_redriven`: a command out of the dead letters, which may have taken
+    effect at any time before.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     at_ms: int
     trace_id: str
     record: EventRecord
+    is_redriven: bool = False
 
     @property
     def session_id(self) -> str:

@@ -271,6 +271,10 @@ class Runs(Protocol):
         """Return whether the accepted log of the session took the run's message, or rejected it."""
         ...
 
+    async def is_decided(self, session_id: str, event_id: str) -> bool:
+        """Return whether the accepted log of the session has a decision that the event caused."""
+        ...
+
 
 class RecordedSteps(Protocol):
     """The record of steps."""

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from bus.redrive import is_redriven
 from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.records import Generation, Record, SessionCommand, TimerFired, ToolResult, UserMessage
@@ -143,6 +144,8 @@ class SessionRole:
             at_ms=message.timestamp_ms,
             trace_id=trace.trace_id,
             record=record,
+            # Only the newest commands are remembered by the session; a dead letter may come back much later.
+            is_redriven=spec is SESSION_COMMANDS and is_redriven(message.headers),
         )
         return _Read(event, trace)
 

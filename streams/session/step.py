@@ -182,11 +182,13 @@ class SessionStep:
 
     async def _is_applied(self, context: Context, event: Event) -> bool:
         known = applied(context, event)
-        run_id = run_of(event) if known is Applied.ASK_RECORD else None
-        if run_id is None:
+        if known is not Applied.ASK_RECORD:
             return known is Applied.YES
-        # Every decision about a run that the context has dropped was published before this moment.
+        # Every decision that the context has forgotten was published before this moment.
         await self._recorded.passed(TASK_LOGS, event.partition)
+        run_id = run_of(event)
+        if run_id is None:
+            return await self._runs.is_decided(event.session_id, event.id)
         return await self._runs.is_known(event.session_id, run_id)
 
     async def _store(

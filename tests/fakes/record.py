@@ -141,6 +141,10 @@ class FakeRecord:
         taken = (Action.MESSAGE_RECEIVED, Action.MESSAGE_REJECTED)
         return any(row.run_id == run_id and row.action in taken for row in self.logs[session_id])
 
+    async def is_decided(self, session_id: str, event_id: str) -> bool:
+        self._answer()
+        return any(row.cause_id == event_id for row in self.logs[session_id])
+
     async def of_partition(
         self, partition: int, *, after: str | None = None, limit: int = 1000
     ) -> tuple[RecordedTimer, ...]:

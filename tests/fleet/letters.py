@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from bus.deadletter import PREFIX, REASON
+from bus.letters import is_mark
 from bus.reader import Start, TopicReader
 from schemas.lists import DeadLetterReason
 from schemas.topics import DEAD_LETTERS
@@ -73,6 +74,8 @@ class Letters:
 
     async def _read(self, timeout_s: float) -> None:
         for message in await self._reader.read(timeout_s=timeout_s):
+            if is_mark(message):
+                continue
             headers = dict(message.headers)
             place = Place(
                 _text(headers, f"{PREFIX}topic"),

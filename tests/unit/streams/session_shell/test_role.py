@@ -8,11 +8,12 @@ import pytest
 from bus.redrive import FIRST_PLACE, Origin, redriven_headers
 from schemas import ids
 from schemas.errors import PoisonError
-from schemas.lists import DeadLetterReason
+from schemas.lists import CommandKind, DeadLetterReason
 from schemas.partition import partition_of
-from schemas.records import Run, UserMessage
-from schemas.topics import GENERATIONS, TASK_LOGS, TOOL_RESULTS, USER_MESSAGES, TopicSpec
+from schemas.records import Run, SessionCommand, UserMessage
+from schemas.topics import GENERATIONS, SESSION_COMMANDS, TASK_LOGS, TOOL_RESULTS, USER_MESSAGES, TopicSpec
 from streams.runtime.record import Record as Message
+from streams.session.context import RECENT_EVENTS
 from telemetry.tracing import parse
 from tests.unit.streams.session_shell.world import World, uuid
 
@@ -115,6 +116,36 @@ async def test_a_misplaced_message_that_is_driven_again_is_answered_once() -> No
     await world.settle()
     [run] = [row for row in world.record.rows.values() if isinstance(row, Run)]
     assert run.message_id == ids.event_id("user-messages", first.partition, first.offset)
+
+
+async def test_a_command_that_is_driven_again_much_later_does_not_take_effect_once_more() -> None:
+    world = World()
+    world.say("chat", "one")
+    await world.settle()
+    home = partition_of(SESSION, world.topics.partitions)
+    value = orjson.dumps(
+        {"session_id": SESSION, "user_id": "alice", "kind": "configure", "payload": {"title": "old"}}
+    )
+    topic = world.topics.names.full(SESSION_COMMANDS)
+    refused = Message(topic, home, 3, world.now_ms, SESSION.encode(), value)
+    await world.process().role.step(redriven(refused, world, offset=50))
+    assert world.context("chat").title == "old"
+    command = SessionCommand(
+        id=uuid("newer"),
+        session_id=SESSION,
+        user_id="alice",
+        kind=CommandKind.CONFIGURE,
+        payload='{"title":"new"}',
+    )
+    world.topics.append(command)
+    for number in range(RECENT_EVENTS):
+        world.say("chat", f"and {number}")
+    await world.settle()
+    assert ids.event_id("session-commands", home, 3) not in world.context("chat").applied
+    for offset in (51, 52):
+        await world.process().role.step(redriven(refused, world, offset=offset))
+    assert world.context("chat").title == "new"
+    world.check("chat")
 
 
 @pytest.mark.parametrize("first_place", [b"maestro.runs/1/2", b"orders/1/2", b"nonsense", b"a/b/c"])
