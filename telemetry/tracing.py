@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import blake2b
 from secrets import token_hex
 
+from msgspec import Struct
+
 HEADER = "traceparent"
+_HEADER_CHARS = len(HEADER)
 _FORMAT = re.compile(
     rb"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-[0-9a-f]{2}(?P<more>-.*)?"
 )
-_NO_TRACE = "0" * 32
-_NO_SPAN = "0" * 16
+_NO_TRACE = b"0" * 32
+_NO_SPAN = b"0" * 16
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True, gc=False):
     """A place in a trace: `trace_id` is 32, `span_id` 16 lower-case hexadecimal digits, neither all zero."""
 
     trace_id: str
@@ -37,7 +38,7 @@ def parse(headers: Iterable[tuple[str, bytes | None]]) -> Trace | None:
     As W3C asks, higher versions are read like version 00 and anything malformed counts as absent.
     """
     for name, value in headers:
-        if name.lower() == HEADER and value is not None:
+        if len(name) == _HEADER_CHARS and name.lower() == HEADER and value is not None:
             return _parse_value(value)
     return None
 
@@ -50,9 +51,9 @@ def derived(event_id: str) -> Trace:
 
 def _parse_value(value: bytes) -> Trace | None:
     match = _FORMAT.fullmatch(value.strip())
-    if match is None or match["version"] == b"ff":
+    if match is None:
         return None
-    if match["version"] == b"00" and match["more"]:
+    version, trace, span, more = match.groups()
+    if version == b"ff" or (version == b"00" and more) or trace == _NO_TRACE or span == _NO_SPAN:
         return None
-    trace = Trace(match["trace"].decode(), match["span"].decode())
-    return None if trace.trace_id == _NO_TRACE or trace.span_id == _NO_SPAN else trace
+    return Trace(trace.decode(), span.decode())

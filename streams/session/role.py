@@ -1,12 +1,11 @@
 """The session role: which messages it takes, in which lanes, and what becomes of unreadable ones."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from bus.redrive import is_redriven
 from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
-from schemas.records import Generation, Record, SessionCommand, TimerFired, ToolResult, UserMessage
+from schemas.records import Record
 from schemas.topics import GENERATIONS, SESSION_COMMANDS, TIMERS, TOOL_RESULTS, USER_MESSAGES, TopicSpec
 from streams.runtime.record import Record as Message
 from streams.session.event import Event, EventRecord
@@ -30,12 +29,6 @@ _REASONS = {
     ErrorCode.TOO_LARGE: DeadLetterReason.TOO_LARGE,
 }
 """Anything else that a step cannot get over is our own error."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    event: Event
-    trace: Trace
 
 
 class SessionRole:
@@ -85,15 +78,14 @@ class SessionRole:
             FatalError: the subscription is wrong.
 
         """
-        read = self._read(record)
-        event = read.event
+        event, trace = self._read(record)
         run_id: str | None = getattr(event.record, "run_id", None)
-        bind_step(StepIds(read.trace.trace_id, event.session_id, run_id, event.id))
-        if is_misplaced(record, read.event.session_id, partitions=self._partitions):
-            await forward(self._publisher, record, read.event, trace=read.trace, partitions=self._partitions)
+        bind_step(StepIds(event.trace_id, event.session_id, run_id, event.id))
+        if is_misplaced(record, event.session_id, partitions=self._partitions):
+            await forward(self._publisher, record, event, trace=trace, partitions=self._partitions)
             return
         with self._in_flight.step(record.partition):
-            await self._step.run(read.event)
+            await self._step.run(event)
 
     async def on_poison(self, record: Message, error: Exception) -> None:
         """Dead-letter a message with the reason."""
@@ -123,7 +115,7 @@ class SessionRole:
         """End what the role runs besides its steps."""
         await self._timer_loop.stop()
 
-    def _read(self, message: Message) -> _Read:
+    def _read(self, message: Message) -> tuple[Event, Trace]:
         spec = self._names.spec_of(message.topic)
         if spec is None:
             problem = f"{message.topic} is not a topic of the session step: its subscription is wrong"
@@ -147,11 +139,11 @@ class SessionRole:
             # Only the newest commands are remembered by the session; a dead letter may come back much later.
             is_redriven=spec is SESSION_COMMANDS and is_redriven(message.headers),
         )
-        return _Read(event, trace)
+        return event, trace
 
 
 def _event_record(record: Record, spec: TopicSpec) -> EventRecord:
-    if isinstance(record, UserMessage | SessionCommand | TimerFired | Generation | ToolResult):
+    if isinstance(record, EventRecord):
         return record
     problem = f"{spec.name} is not an input of the session step: its subscription is wrong"
     raise FatalError(problem)
