@@ -3,11 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import orjson
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import ErrorCode, TransientError
@@ -16,6 +15,7 @@ from schemas.lists import ToolOutcome
 from streams.execute.reconcile import CannotTell, Reconciled, WasDone, WasNotDone
 from streams.execute.tool import Tool, ToolContext, ToolError
 from streams.run_watch import RunWatch
+from streams.time_limit import TimeLimit
 from streams.well_formed import well_formed, without_nul
 from telemetry.logs import logger, without_text
 
@@ -27,8 +27,7 @@ _NOTE_BYTES: Final = 200
 """For what stands around the beginning of a result that is cut."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(Struct, frozen=True, kw_only=True):
     """What became of a call: `result` is JSON text, `null` unless it succeeded."""
 
     outcome: ToolOutcome
@@ -98,11 +97,11 @@ class Invoker:
             TransientError: the tool says that the same call may succeed later; it is then tried again.
 
         """
-        limit = asyncio.timeout(limit_s)
+        limit = TimeLimit(limit_s)
         try:
-            async with limit:
+            with limit:
                 if watch is not None:
-                    watch.start(partial(_end_now, limit))
+                    watch.start(limit.end)
                 value = await _uncancelled(tool.name, tool.run(arguments, context))
         except TransientError:
             raise
@@ -110,7 +109,7 @@ class Invoker:
             is_certain = not isinstance(error, _BrokenOffError)
             return failed(ToolOutcome.FAILED, error.code, error.message, is_certain=is_certain)
         except Exception as error:
-            if isinstance(error, TimeoutError) and limit.expired():
+            if isinstance(error, TimeoutError) and limit.is_over:
                 return _stopped(tool, limit_s, has_run_ended=watch is not None and watch.has_ended)
             # The text of a stranger's exception may hold secrets or quote its arguments: the model does not
             # get it, and the log only where every detail is asked for.
@@ -176,11 +175,6 @@ def _stopped(tool: Tool, limit_s: float, *, has_run_ended: bool) -> Invocation:
         return failed(ToolOutcome.FAILED, ErrorCode.CANCELLED, message, is_certain=False)
     message = f"{tool.name} did not finish within {limit_s:g} s; ask for less"
     return failed(ToolOutcome.TIMED_OUT, ErrorCode.TOOL_TIMEOUT, message, is_certain=False)
-
-
-def _end_now(limit: asyncio.Timeout) -> None:
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
 
 
 async def _uncancelled(name: str, work: Awaitable[Any]) -> Any:

@@ -8,6 +8,8 @@ from functools import cache
 from time import monotonic
 from typing import Any, Final, Protocol
 
+import orjson
+from msgspec import Struct
 from prometheus_client import Counter
 from pydantic import BaseModel
 
@@ -40,8 +42,7 @@ class RecordedResults(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """A tool with arguments that fit it."""
 
     tool: Tool
@@ -92,8 +93,7 @@ def prepare(registry: Registry, call: ToolCall) -> Prepared | Invocation:
     return Prepared(tool=tool, arguments=arguments)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecuteJob:
+class ExecuteJob(Struct, frozen=True, kw_only=True):
     """One call's job."""
 
     shared: Executing
@@ -183,7 +183,7 @@ class ExecuteJob:
 
     def pack(self, result: ToolResult) -> bytes:
         """Return what the journal keeps."""
-        return result.model_dump_json().encode()
+        return orjson.dumps(result.__dict__)
 
     def unpack(self, value: bytes) -> ToolResult:
         """Return the result that the journal kept."""

@@ -1,14 +1,14 @@
 """One generation as a job of the machine: look up, ask the model, turn whatever happens into a Generation."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from time import monotonic
 from typing import Final, Protocol
 
+from msgspec import Struct
 from prometheus_client import Counter, Histogram
 
 from llm.asking import ask
@@ -24,6 +24,7 @@ from streams.generate.outcome import completed, failed, pack, unpack
 from streams.generate.request import Specs, completion_request
 from streams.generate.settings import GenerateSettings
 from streams.run_watch import ReadFeed, RunWatch
+from streams.time_limit import TimeLimit
 from telemetry import metrics
 from telemetry.tracing import Trace
 
@@ -60,8 +61,7 @@ class Generating:
         return GenerateJob(shared=self, request=request, partition=partition, trace=trace)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateJob:
+class GenerateJob(Struct, frozen=True, kw_only=True):
     """One request's job."""
 
     shared: Generating
@@ -126,7 +126,8 @@ class GenerateJob:
 
     async def _ask(self, attempt_id: str, started: float) -> Generation:
         shared, request = self.shared, self.request
-        remaining_s = (request.deadline_at - shared.now()).total_seconds()
+        now = shared.now()
+        remaining_s = (request.deadline_at - now).total_seconds()
         deltas = Deltas(
             shared.feed, shared.settings, partition=self.partition, request=request, attempt_id=attempt_id
         )
@@ -134,7 +135,8 @@ class GenerateJob:
         try:
             _refuse_late(remaining_s)
             question = completion_request(request, shared.tools, timeout_s=remaining_s)
-            completion = await self._ask_while_running(question, calls)
+            has_waited = (now - request.born_at).total_seconds() > shared.settings.run_check_s
+            completion = await self._ask_while_running(question, calls, has_waited=has_waited)
         except (ModelError, PoisonError) as error:
             return failed(
                 request, error, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
@@ -145,7 +147,9 @@ class GenerateJob:
             request, completion, at=shared.now(), latency_ms=_ms_since(started), attempt_id=calls.attempt_id
         )
 
-    async def _ask_while_running(self, question: CompletionRequest, calls: Calls) -> Completion:
+    async def _ask_while_running(
+        self, question: CompletionRequest, calls: Calls, *, has_waited: bool
+    ) -> Completion:
         """Ask, but no longer than the run is seen going on: nobody would read the answer."""
         shared, request = self.shared, self.request
         watch = RunWatch(
@@ -156,12 +160,11 @@ class GenerateJob:
             since_ms=self.born_ms - _CLOCKS_APART_MS,
             every_s=shared.settings.run_check_s,
         )
-        has_waited = (shared.now() - request.born_at).total_seconds() > shared.settings.run_check_s
         if has_waited and await watch.look():
             raise _ended()
         try:
-            async with asyncio.timeout(None) as limit:
-                watch.start(partial(_end_now, limit))
+            with TimeLimit(None) as limit:
+                watch.start(limit.end)
                 return await ask(shared.model, question, calls, patience=shared.patience)
         except TimeoutError:
             if watch.has_ended:
@@ -169,11 +172,6 @@ class GenerateJob:
             raise
         finally:
             await watch.stop()
-
-
-def _end_now(limit: asyncio.Timeout) -> None:
-    if not limit.expired():
-        limit.reschedule(asyncio.get_running_loop().time())
 
 
 def _ended() -> ModelError:

@@ -42,7 +42,7 @@ def completed(
         created_at=at,
         status=GenerationStatus.FAILED if is_too_large else GenerationStatus.COMPLETED,
         finish_reason=_clean(completion.finish_reason) if completion.finish_reason else None,
-        cost_estimate=completion.cost,
+        cost=completion.cost,
         latency_ms=latency_ms,
         error_code=ErrorCode.TOO_LARGE.value if is_too_large else None,
         error_message=f"the answer has {size} bytes, {MAX_ANSWER_BYTES} are allowed: ask for less"
@@ -65,7 +65,7 @@ def failed(
         usage=usage,
         created_at=at,
         status=GenerationStatus.FAILED,
-        cost_estimate=error.cost if isinstance(error, ModelError) and usage != NOTHING_USED else None,
+        cost=error.cost if isinstance(error, ModelError) and usage != NOTHING_USED else None,
         latency_ms=latency_ms,
         error_code=error.code.value,
         error_message=_clean(error.message),
@@ -88,7 +88,20 @@ def unpack(request: GenerationRequest, value: bytes) -> Generation:
 
 
 def _generation(
-    request: GenerationRequest, *, response: str, tool_calls: str, usage: Usage, **outcome: Any
+    request: GenerationRequest,
+    *,
+    model_name: str,
+    response: str,
+    tool_calls: str,
+    created_at: datetime,
+    status: GenerationStatus,
+    usage: Usage,
+    cost: float | None,
+    latency_ms: int,
+    attempt_id: str,
+    finish_reason: str | None = None,
+    error_code: str | None = None,
+    error_message: str | None = None,
 ) -> Generation:
     return built(
         Generation,
@@ -100,15 +113,23 @@ def _generation(
         agent_id=request.agent_id,
         generation_index=request.generation_index,
         purpose=request.purpose,
+        model_name=model_name,
         prompt=_prompt_beside(request, response, tool_calls),
         response=response,
         tool_calls=tool_calls,
+        created_at=created_at,
+        status=status,
+        finish_reason=finish_reason,
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         total_tokens=usage.total_tokens,
-        **outcome,
+        cost_estimate=cost,
+        latency_ms=latency_ms,
+        error_code=error_code,
+        error_message=error_message,
+        attempt_id=attempt_id,
     )
 
 
