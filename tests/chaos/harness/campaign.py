@@ -110,8 +110,11 @@ def main() -> int:
     if given.full:
         plan = stints.full_campaign(width=given.width)
     elif given.fault:
-        shape = stints.Shape(seed=given.seed, static=False, width=given.width, wait_s=given.long_tool_s)
-        plan = [Stint(shape=shape, faults=given.fault)]
+        plan = [
+            stints.disturbing_stint(
+                seed=given.seed, faults=given.fault, width=given.width, wait_s=given.long_tool_s
+            )
+        ]
     else:
         points = given.point or list(POINTS)
         plan = [

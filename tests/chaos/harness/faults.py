@@ -9,13 +9,15 @@ from types import MappingProxyType
 
 from maestro.embedded.part import PartName
 from schemas import ids
-from schemas.agent_file import AgentFile
+from schemas.agent_file import AgentFile, Limits
 from stores.redis.connection import RedisConnection
 from tests.chaos.harness.crew import ROLES
 from tests.chaos.harness.kills import ANSWER_S
 from tests.chaos.harness.load import PLAIN
+from tests.chaos.harness.model import SLOWLY
 from tests.chaos.harness.poison import pour
 from tests.chaos.harness.results import Fault
+from tests.chaos.harness.tools import BRIEF
 from tests.chaos.harness.tools import NAME as WAIT
 from tests.chaos.harness.world import World
 from tests.fleet.effects import all_starts
@@ -24,7 +26,12 @@ FROZEN_S = 14.0
 """Longer than the broker waits for a heartbeat of a member without a static name (10 s)."""
 OLDER_BY_S = 3.0
 DOUBLED_S = 15.0
-PATIENT = AgentFile(id="patient", model=PLAIN.model, tools=(WAIT,), tool_deadline_s=1800)
+SLOW_RUNS = 20
+PATIENT = AgentFile(
+    id="patient", model=PLAIN.model, tools=(WAIT, BRIEF), tool_deadline_s=1800, limits=Limits(seconds=3600)
+)
+
+_WORKERS = ("session", "generate", "execute")
 
 Disturb = Callable[[World], Awaitable[str]]
 
@@ -127,6 +134,26 @@ async def _long_tool(world: World) -> str:
     return f"{world.shape.wait_s:.0f} s, {len(all_starts(world.effects, WAIT))} starts in all"
 
 
+async def _slow_runs(world: World) -> str:
+    """Start twenty runs of model, tool and model, two seconds each, and kill a worker once among them."""
+    load = world.load
+    await world.ground.apply(PATIENT)
+    began = time.monotonic()
+    sessions = [ids.new_id() for _ in range(SLOW_RUNS)]
+    asked = [await load.ask(session, PATIENT, 0, f"{SLOWLY} {BRIEF}") for session in sessions]
+    role = world.chance.choice(_WORKERS)
+    point = f"{role}.{'decided' if role == 'session' else 'working'}"
+    parked = await world.gate.park(world.crew.of(role), point, nth=SLOW_RUNS // 4, within_s=30)
+    assert parked is not None, f"nobody came to {point}"
+    await world.crew.kill(parked.name)
+    missing = await load.answered(asked, within_s=ANSWER_S)
+    assert not missing, f"{len(missing)} of {SLOW_RUNS} slow runs have no answer"
+    took_s = time.monotonic() - began
+    for session in sessions:
+        await load.ask(session, PATIENT, 0, "thank you")
+    return f"all {SLOW_RUNS} answered {took_s:.1f} s after the first was asked, a {role} worker killed"
+
+
 def _doubled(role: str) -> Disturb:
     async def disturb(world: World) -> str:
         """Put a second worker on every partition: one of another group, which begins at the beginning."""
@@ -138,8 +165,6 @@ def _doubled(role: str) -> Disturb:
 
     return disturb
 
-
-_WORKERS = ("session", "generate", "execute")
 
 FAULTS: Mapping[str, Disturb] = MappingProxyType(
     {
@@ -156,6 +181,7 @@ FAULTS: Mapping[str, Disturb] = MappingProxyType(
         "postgres away 60 s": _away(PartName.POSTGRES, 60.0),
         "long tool call": _long_tool,
         "bad input": pour,
+        "kill in 20 slow runs": _slow_runs,
     }
 )
 """Every disturbance by its name."""

@@ -6,7 +6,7 @@ The generation's id comes as Idempotency-Key; the path names the process that as
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,9 @@ from tests.chaos.harness.gate import Gate
 
 POINT = "generate.working"
 """Where a caller stands that has the first words of an answer."""
+
+SLOWLY, SLOW_S = "slowly", 2.0
+"""A word of the user that makes answers slow, and the seconds that they take then."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,8 +52,9 @@ class Provider:
         events = events_of(body)
         await response.write(events[0])
         await self.gate.hold(process, POINT, session=None, step=call.generation)
+        pause_s = SLOW_S / len(events[1:]) if SLOWLY in _question(body["messages"]) else self.pause_s
         for event in events[1:]:
-            await asyncio.sleep(self.pause_s)
+            await asyncio.sleep(pause_s)
             await response.write(event)
         call.answered_at = time.time()
         return response
@@ -59,8 +63,8 @@ class Provider:
 def events_of(body: Mapping[str, Any]) -> list[bytes]:
     """Return the answer to a request as server-sent events. Pure."""
     messages: list[Mapping[str, Any]] = body["messages"]
-    asked = max(place for place, message in enumerate(messages) if message["role"] == "user")
-    words = str(messages[asked]["content"]).split()
+    asked = _place_of_question(messages)
+    words = _question(messages)
     has_results = any(message["role"] == "tool" for message in messages[asked:])
     wanted = [
         tool["function"]["name"] for tool in body.get("tools") or () if tool["function"]["name"] in words
@@ -75,6 +79,15 @@ def events_of(body: Mapping[str, Any]) -> list[bytes]:
         _event({}, "tool_calls" if calls else "stop"),
         _event({}, None, usage=usage) + b"data: [DONE]\n\n",
     ]
+
+
+def _place_of_question(messages: Sequence[Mapping[str, Any]]) -> int:
+    return max(place for place, message in enumerate(messages) if message["role"] == "user")
+
+
+def _question(messages: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the words of the user's last message."""
+    return str(messages[_place_of_question(messages)]["content"]).split()
 
 
 def _call(index: int, name: str) -> dict[str, Any]:

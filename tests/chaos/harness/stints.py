@@ -14,8 +14,11 @@ FULL_FAULTS = 5
 LONG_TOOL = "long tool call"
 _LONG_S = 600.0
 _FAULTS_PER_STINT = 3
-_SLOW = frozenset({"broker away 90 s", "postgres away 60 s", "rolling restart", LONG_TOOL})
-"""Faults that have a stint of their own, because they take long."""
+SLOW_RUNS = "kill in 20 slow runs"
+_ALONE = frozenset(
+    {"broker away 90 s", "postgres away 60 s", "rolling restart", "bad input", LONG_TOOL, SLOW_RUNS}
+)
+"""Faults that have a stint of their own: they take long, or measure what others would disturb."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,16 @@ def killing_stint(*, seed: int, points: Sequence[str], kills: int, static: bool,
     chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     order = [point for _ in range(rounds) for point in chance.sample(list(points), len(points))]
     return Stint(shape=Shape(seed=seed, static=static, width=width), points=order[:kills])
+
+
+def disturbing_stint(*, seed: int, faults: Sequence[str], width: int, wait_s: float) -> Stint:
+    """Return a stint of disturbances; `wait_s` is how long the long tool call takes.
+
+    Names are not kept, so that who is away loses its place; the slow runs are alone, under kept names.
+    """
+    is_measured = SLOW_RUNS in faults
+    width = 0 if is_measured else width
+    return Stint(shape=Shape(seed=seed, static=is_measured, width=width, wait_s=wait_s), faults=faults)
 
 
 def full_campaign(*, width: int) -> list[Stint]:
@@ -53,15 +66,13 @@ def full_campaign(*, width: int) -> list[Stint]:
     for number in range(FULL_FAULTS):
         chance = random.Random(f"faults {number}")  # noqa: S311 - reproducible, not secret
         waiting = chance.sample(list(FAULTS), len(FAULTS))
-        alone = [name for name in waiting if name in _SLOW]
-        others = [name for name in waiting if name not in _SLOW]
+        alone = [name for name in waiting if name in _ALONE]
+        others = [name for name in waiting if name not in _ALONE]
         groups = [[name] for name in alone] + [
             others[at : at + _FAULTS_PER_STINT] for at in range(0, len(others), _FAULTS_PER_STINT)
         ]
         for names in groups:
-            wait_s = _LONG_S if names == [LONG_TOOL] else Shape().wait_s
-            shape = Shape(seed=seed, static=False, width=width, wait_s=wait_s)
-            stints.append(Stint(shape=shape, faults=names))
+            stints.append(disturbing_stint(seed=seed, faults=names, width=width, wait_s=_LONG_S))
             seed += 1
     return stints
 

@@ -1,4 +1,4 @@
-"""A tool that takes its time, for the harness: it writes down its starts as the others do."""
+"""Tools that take their time, for the harness: they write down their starts as the others do."""
 
 import asyncio
 import os
@@ -8,6 +8,8 @@ from tests.fleet.effects import Nothing, work
 
 SECONDS = "CHAOS_WAIT_S"
 NAME = "wait"
+BRIEF = "pause"
+BRIEF_S = 2.0
 
 
 @tool(effect="idempotent", time_limit_s=1800.0)
@@ -16,3 +18,11 @@ async def wait(_arguments: Nothing, context: ToolContext) -> str:
     await work(NAME, context.step_id)
     await asyncio.sleep(float(os.environ.get(SECONDS, "20")))
     return "waited"
+
+
+@tool(effect="idempotent")
+async def pause(_arguments: Nothing, context: ToolContext) -> str:
+    """Wait for two seconds."""
+    await work(BRIEF, context.step_id)
+    await asyncio.sleep(BRIEF_S)
+    return "paused"
