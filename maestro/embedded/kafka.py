@@ -81,10 +81,6 @@ class Kafka:
             java_program(),
             *options,
             "-XX:+UseSerialGC",  # one small heap on few cores: the collector with the least to do
-            # The compiler takes as much as the broker for minutes after a start, most of it for deep inlining
-            # that the broker's own work does not get faster by.
-            "-XX:MaxInlineLevel=6",
-            "-XX:FreqInlineSize=120",
             "-Xshare:auto",
             "-Djava.awt.headless=true",
             # Two things that Kafka does and newer runtimes warn of.
