@@ -21,6 +21,7 @@ from maestro.dev.services import ServiceWatch
 from maestro.dev.state import DevState, Kind, PartState, Phase, forget, write
 from maestro.embedded.errors import EmbeddedError
 from maestro.embedded.keeper import RoleState
+from maestro.embedded.ports import LOOPBACK
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 from maestro.embedded.supervisor import Supervisor
@@ -125,11 +126,15 @@ class Dev:
         if self._phase is not Phase.STARTING:
             self._events.event(f"{role}: {line}")
         elif line == RoleState.READY:
-            show.done(role)
+            show.done(role, self._place_of(role))
         elif line == RoleState.STARTING:
             show.begin(role)
         else:
             show.tell(role, line)
+
+    def _place_of(self, role: str) -> str:
+        roles = () if self._supervisor is None else self._supervisor.statuses()
+        return next((f"{LOOPBACK}:{each.health_port}" for each in roles if each.name == role), "")
 
     async def _serve(self, front: Front, *, is_first: bool) -> int:
         assert self._services is not None  # noqa: S101  _start has set it

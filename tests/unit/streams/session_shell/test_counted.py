@@ -44,6 +44,32 @@ async def test_a_context_that_is_folded_again_is_a_rebuild_and_a_new_session_is_
     assert count("maestro_context_rebuilds_total") == before + 1
 
 
+async def test_every_run_is_counted_once_by_how_it_ended() -> None:
+    labels = {"status": "completed", "reason": "answered"}
+    ended = {"status": "completed"}
+    before = REGISTRY.get_sample_value("maestro_runs_ended_total", labels) or 0
+    timed = REGISTRY.get_sample_value("maestro_run_seconds_count", ended) or 0
+    world = World()
+    world.say("chat", "one")
+    await world.settle()
+    world.say("chat", "two")
+    await world.settle()
+    assert REGISTRY.get_sample_value("maestro_runs_ended_total", labels) == before + 2
+    assert REGISTRY.get_sample_value("maestro_run_seconds_count", ended) == timed + 2
+
+
+async def test_a_message_that_comes_again_is_counted_as_one() -> None:
+    labels = {"found": "context"}
+    before = REGISTRY.get_sample_value("maestro_redeliveries_total", labels) or 0
+    world = World()
+    world.say("chat", "one")
+    [message] = world.inputs()
+    await world.settle()
+    await world.deliver(world.process(), message, {})
+    await world.settle()
+    assert REGISTRY.get_sample_value("maestro_redeliveries_total", labels) == before + 1
+
+
 async def test_a_writer_that_was_overtaken_is_counted() -> None:
     before = count("maestro_context_conflicts_total")
     world = World()
