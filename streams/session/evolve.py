@@ -94,23 +94,21 @@ def evolve(context: Context, entry: LogEntry, cause: Cause, payload: Payload | N
             " does not know; run the version that wrote it, or a newer one"
         )
         raise FatalError(message)
+    action, since_checkpoint = entry.action, context.since_checkpoint + 1
     if isinstance(payload, Checkpoint):
-        return replace(_placed(restored(payload) or context, entry, cause), since_checkpoint=0)
-    return FOLDS[entry.action](_placed(context, entry, cause), payload, entry, cause)
-
-
-def _placed(context: Context, entry: LogEntry, cause: Cause) -> Context:
+        context, since_checkpoint = restored(payload) or context, 0
     applied, ended = context.applied, context.ended
     if not applied or applied[-1] != cause.id:
         # A new decision: what the one before ended has been told.
         applied, ended = (*applied[1 - RECENT_EVENTS :], cause.id), ()
-    return replace(
+    placed = replace(
         context,
         sequence=entry.sequence,
         hash=entry.hash,
-        since_checkpoint=context.since_checkpoint + 1,
+        since_checkpoint=since_checkpoint,
         updated_at_ms=cause.at_ms,
-        last_activity_ms=context.last_activity_ms if entry.action in _PASSIVE else cause.at_ms,
+        last_activity_ms=context.last_activity_ms if action in _PASSIVE else cause.at_ms,
         applied=applied,
         ended=ended,
     )
+    return FOLDS[action](placed, payload, entry, cause)

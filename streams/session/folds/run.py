@@ -53,7 +53,7 @@ def received(context: Context, payload: MessageReceived, entry: LogEntry, cause:
         metadata=payload.metadata,
     )
     return replace(
-        _known(context, queued.id, RunStatus.QUEUED),
+        _arrived(context, queued.id, RunStatus.QUEUED),
         queue=(*context.queue, queued),
         prompt=context.prompt or cut(payload.content, TASK_PROMPT_BYTES),
     )
@@ -73,7 +73,7 @@ def rejected(context: Context, payload: MessageRejected, entry: LogEntry, cause:
         error_code=payload.error_code,
         error_message=payload.error_message,
     )
-    return replace(_known(context, ended.id, RunStatus.REJECTED), ended=(*context.ended, ended))
+    return replace(_arrived(context, ended.id, RunStatus.REJECTED), ended=(*context.ended, ended))
 
 
 def queued(context: Context, payload: RunQueued, entry: LogEntry, _cause: Cause) -> Context:
@@ -109,8 +109,9 @@ def started(context: Context, payload: RunStarted, entry: LogEntry, cause: Cause
         run_id=run.id,
     )
     return replace(
-        said(_known(context, run.id, RunStatus.RUNNING), message),
+        said(context, message),
         run=run,
+        runs=_with_status(context.runs, run.id, RunStatus.RUNNING),
         queue=_others(context.queue, run.id),
         task_status=TaskStatus.RUNNING,
     )
@@ -216,7 +217,8 @@ def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
     run = context.run
     was_active = run is not None and run.id == ended.id
     return replace(
-        _known(context, ended.id, ended.status),
+        context,
+        runs=_with_status(context.runs, ended.id, ended.status),
         run=None if was_active else run,
         queue=_others(context.queue, ended.id),
         pending=tuple([step for step in context.pending if step.run_id != ended.id]),
@@ -227,15 +229,19 @@ def _close(context: Context, ended: EndedRun, cause: Cause) -> Context:
     )
 
 
-def _known(context: Context, run_id: str, status: RunStatus) -> Context:
-    """Remember where a run stands, in the order of arrival; the oldest are forgotten and counted."""
-    known, runs = KnownRun(id=run_id, status=status), context.runs
+def _with_status(runs: tuple[KnownRun, ...], run_id: str, status: RunStatus) -> tuple[KnownRun, ...]:
+    """Note where a recent run stands now. One that was forgotten already is in the record."""
     for place in range(len(runs) - 1, -1, -1):  # Mostly it is the newest.
         if runs[place].id == run_id:
-            return replace(context, runs=(*runs[:place], known, *runs[place + 1 :]))
-    if status is not RunStatus.QUEUED and status is not RunStatus.REJECTED:
-        return context  # It was forgotten already: the record knows it.
-    runs = (*runs, known)
+            return (*runs[:place], KnownRun(id=run_id, status=status), *runs[place + 1 :])
+    return runs
+
+
+def _arrived(context: Context, run_id: str, status: RunStatus) -> Context:
+    """Remember a new run, in the order of arrival; the oldest are forgotten and counted."""
+    if run_id in [run.id for run in context.runs]:
+        return replace(context, runs=_with_status(context.runs, run_id, status))
+    runs = (*context.runs, KnownRun(id=run_id, status=status))
     dropped = max(0, len(runs) - RECENT_RUNS)
     forgotten = context.forgotten
     for old in runs[:dropped]:
