@@ -11,12 +11,23 @@ from tests.chaos.harness.load import Sent
 from tests.chaos.harness.results import Kill
 from tests.chaos.harness.world import World
 
-POINTS: Mapping[str, str] = MappingProxyType(
+_OUTSIDE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        **NAMED,
-        "generate.working": "The first words of the model's answer are there, the others not.",
-        "execute.working": "The tool has done its work and has not returned.",
+        "generate.claimed": (
+            "generate.working",
+            "The first words of the model's answer are there, the others not.",
+        ),
+        "execute.claimed": ("execute.working", "The tool has done its work and has not returned."),
     }
+)
+"""Points that the provider and the tools of the harness pass, by the named point before them."""
+
+POINTS: Mapping[str, str] = MappingProxyType(
+    dict(
+        each
+        for name, meaning in NAMED.items()
+        for each in ((name, meaning), *((_OUTSIDE[name],) if name in _OUTSIDE else ()))
+    )
 )
 """Every point where processes are killed, with its meaning."""
 

@@ -1,7 +1,7 @@
 """Writes the published page from the results of all parts. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -72,8 +72,9 @@ def _points(kills: Sequence[Kill]) -> str:
             str(sum(kill.model_repeats for kill in found)),
             ", ".join(str(sum(kill.tool_repeats.get(effect, 0) for kill in found)) for effect in EFFECTS),
             str(sum(kill.order_violations for kill in found)),
-            _times([kill for kill in found if kill.static]),
-            _times([kill for kill in found if not kill.static]),
+            _times(kill.answer_s for kill in found if kill.static),
+            _times(kill.answer_s for kill in found if not kill.static),
+            _times(kill.all_s for kill in found),
         )
         for point, meaning in POINTS.items()
         if (found := at[point])
@@ -85,14 +86,15 @@ def _points(kills: Sequence[Kill]) -> str:
         "model calls again",
         "tools again: " + ", ".join(EFFECTS),
         "out of order",
-        "s to the answers, names kept",
-        "s to the answers, partitions move",
+        "s to its run's answer, names kept",
+        "s to its run's answer, partitions move",
+        "s to all answers",
     )
     return _table(head, rows)
 
 
-def _times(kills: Sequence[Kill]) -> str:
-    times = [kill.all_s for kill in kills if kill.all_s is not None]
+def _times(found: Iterable[float | None]) -> str:
+    times = [time for time in found if time is not None]
     return f"{median(times):.1f}, {max(times):.1f}" if times else "-"
 
 
@@ -107,10 +109,9 @@ def _faults(faults: Sequence[Fault]) -> str:
             f"{median(fault.lasted_s for fault in found):.0f}",
             str(sum(fault.open for fault in found)),
             str(sum(fault.lost for fault in found)),
-            f"{median(times):.1f}, {max(times):.1f}" if times else "-",
+            _times(fault.all_s for fault in found),
         )
         for name, found in sorted(of.items())
-        for times in [[fault.all_s for fault in found if fault.all_s is not None]]
     ]
     head = ("disturbance", "times", "lasted s", "runs open", "runs lost", "s to the answers afterwards")
     return _table(head, rows)

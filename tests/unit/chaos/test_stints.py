@@ -48,6 +48,7 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
         process="generate-1",
         pid=7,
         at=0.0,
+        answer_s=3.0,
         all_s=4.0,
         model_repeats=1,
         tool_repeats={"pure": 2},
@@ -72,7 +73,7 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
     results.append(path, [fault, part])
     assert list(results.read(path)) == [kill, fault, part]
     page = report.page([kill, kill, fault, part])
-    assert "| 2 | 0 | 2 | 4, 0, 0, 0 | 0 | 4.0, 4.0 | - |" in page
+    assert "| 2 | 0 | 2 | 4, 0, 0, 0 | 0 | 3.0, 3.0 | - | 4.0, 4.0 |" in page
     assert "| kills at named points | 2 |" in page
     assert "| runs lost | 1 |" in page
     assert "| redis flush | 1 | 1 | 3 | 1 | 2.0, 2.0 |" in page
