@@ -27,7 +27,7 @@ def translated(error: Exception) -> TransientError | RefusedError | FatalError:
     if isinstance(error, asyncpg.PostgresError):
         state: str = getattr(error, "sqlstate", None) or ""
         if state[:2] in _REFUSED_CLASSES:
-            return RefusedError(f"the database refuses the row: {error} ({state})")
+            return RefusedError(f"the database refuses the row: {_unquoted(error)} ({state})")
         if state[:2] in _FATAL_CLASSES:
             return FatalError(
                 f"the database does not fit this program: {error} ({state}); "
@@ -36,10 +36,22 @@ def translated(error: Exception) -> TransientError | RefusedError | FatalError:
         return TransientError(f"the database cannot answer now: {error} ({state})")
     if isinstance(error, asyncpg.DataError):
         # The client could not encode an argument: the value is outside the column's type.
-        return RefusedError(f"the database cannot hold the row: {error}")
+        return RefusedError(f"the database cannot hold the row: {_unquoted(error)}")
     if isinstance(error, ValueError):
         return FatalError(f"DATABASE_URL cannot be used: {error}")
     return TransientError(f"the database cannot be reached: {type(error).__name__} {error}".rstrip())
+
+
+def _unquoted(error: Exception) -> str:
+    """Return what an error says without the row or the value that it quotes: what people wrote is in no log.
+
+    The server shows whole rows in its details, the client the value that it could not encode.
+    """
+    said: str | None = getattr(error, "message", None)
+    if said is not None:
+        return said
+    head, colon, _ = str(error).partition(": ")
+    return f"{head}: {error.__cause__}" if colon and error.__cause__ else str(error)
 
 
 @contextmanager

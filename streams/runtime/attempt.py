@@ -6,7 +6,7 @@ from time import perf_counter
 
 from prometheus_client import Histogram
 
-from schemas.errors import FatalError, PoisonError, TransientError
+from schemas.errors import FatalError, MaestroError, PoisonError, TransientError
 from streams.runtime.record import Record
 from streams.runtime.role import Role
 from streams.runtime.ticket import Outcome
@@ -52,9 +52,14 @@ async def _bury(role: Role, record: Record, error: Exception) -> Outcome:
     except FatalError:
         raise
     except Exception as refusal:  # noqa: BLE001 - a message that cannot even be dead-lettered must not be lost
-        _log.warning("dead letter of %s is tried again", _name(record), exc_info=without_text(refusal))
+        what = None if isinstance(refusal, MaestroError) else without_text(refusal)
+        _log.warning("dead letter of %s is tried again: %s", _name(record), _kind(refusal), exc_info=what)
         return Outcome.RETRY
     return Outcome.POISONED
+
+
+def _kind(error: Exception) -> str:
+    return error.message if isinstance(error, MaestroError) else type(error).__name__
 
 
 def _name(record: Record) -> str:

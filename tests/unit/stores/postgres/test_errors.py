@@ -30,6 +30,20 @@ def test_errors_say_what_to_do(error: Exception, meaning: type[Exception]) -> No
     assert type(translated(error)) is meaning
 
 
+def test_a_refused_row_is_not_quoted_by_what_the_server_says() -> None:
+    fields = {"C": "23502", "M": 'null value in column "title"', "D": "Failing row contains (a secret)."}
+    error: Exception = asyncpg.PostgresError.new(fields)
+    assert "a secret" in str(error)
+    assert translated(error).message == 'the database refuses the row: null value in column "title" (23502)'
+
+
+def test_a_refused_row_is_not_quoted_by_what_the_client_says() -> None:
+    error = asyncpg.DataError("invalid input for query argument $1: 'a secret' (expected int)")
+    error.__cause__ = TypeError("expected int")
+    assert "a secret" not in translated(error).message
+    assert "invalid input for query argument $1: expected int" in translated(error).message
+
+
 def test_errors_of_others_pass_unchanged() -> None:
     with pytest.raises(KeyError), translation():
         raise KeyError
