@@ -8,23 +8,33 @@ generated histories. Validating each would cost more than the rest of a decision
 from functools import cache
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from schemas.records import Record
 
 RecordT = TypeVar("RecordT", bound=Record)
 
 
 def built(kind: type[RecordT], **values: Any) -> RecordT:
-    """Return the record of `kind` with `values`, and the defaults of the fields not named."""
+    """Return the record of `kind` with `values`, and the defaults of the fields not named.
+
+    Whoever names all fields, in their order, saves the defaults' merging.
+    """
     template, names = _form(kind)
-    record = kind.__new__(kind)
-    _set(record, "__dict__", {**template, **values})
-    _set(record, "__pydantic_fields_set__", names)
-    _set(record, "__pydantic_extra__", None)
-    _set(record, "__pydantic_private__", None)
+    record = _new(kind)
+    _set_values(record, values if len(values) == len(template) else {**template, **values})
+    _set_names(record, names)
+    _set_extra(record, None)
+    _set_private(record, None)
     return record
 
 
-_set = object.__setattr__
+_new = object.__new__
+# What `object.__setattr__` would look up by name each time: records are frozen against any other way.
+_set_values, _set_names, _set_extra, _set_private = (
+    vars(BaseModel)[name].__set__
+    for name in ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 @cache

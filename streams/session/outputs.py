@@ -5,19 +5,18 @@ from typing import Any
 import orjson
 
 from schemas import ids
-from schemas.lists import Purpose, Role, RunStatus
+from schemas.lists import Purpose, Role
 from schemas.records import (
     ConversationMessage,
     GenerationRequest,
     LogEntry,
-    Run,
     Session,
     Task,
     TaskLogs,
     ToolCall,
 )
 from streams.built import built
-from streams.session.context import ActiveRun, Context, EndedRun, Pending, QueuedRun, Usage
+from streams.session.context import ActiveRun, Context, Pending
 from streams.session.event import time_of
 from streams.session.prompt import prompt
 from streams.session.timers import timers_of
@@ -107,88 +106,6 @@ def conversation_message(
     )
 
 
-def run_record(context: Context, run_id: str, logs: TaskLogs, *, version: int) -> Run | None:
-    """Return the run of that id as `context` has it (active, waiting or just ended), or None."""
-    for ended in context.ended:
-        if ended.id == run_id:
-            return _ended_run(context, ended, logs, version)
-    if context.run is not None and context.run.id == run_id:
-        return _active_run(context, context.run, logs, version)
-    for waiting in context.queue:
-        if waiting.id == run_id:
-            return _queued_run(context, waiting, logs, version)
-    return None
-
-
-def _active_run(context: Context, run: ActiveRun, logs: TaskLogs, version: int) -> Run:
-    return built(
-        Run,
-        **_same_of_all(context, run),
-        user_id=context.user_id,
-        status=run.status,
-        input=run.input,
-        started_at=time_of(run.started_at_ms),
-        sql_query=None,
-        **_used(run.usage),
-        term=logs.term,
-        version=version,
-    )
-
-
-def _queued_run(context: Context, run: QueuedRun, logs: TaskLogs, version: int) -> Run:
-    return built(
-        Run,
-        **_same_of_all(context, run),
-        user_id=context.user_id,
-        status=RunStatus.QUEUED,
-        input=run.content,
-        term=logs.term,
-        version=version,
-    )
-
-
-def _ended_run(context: Context, run: EndedRun, logs: TaskLogs, version: int) -> Run:
-    return built(
-        Run,
-        **_same_of_all(context, run),
-        user_id=run.user_id,
-        status=run.status,
-        stop_reason=run.stop_reason,
-        input=run.input,
-        output=run.output,
-        sql_query=run.sql_query,
-        **_used(run.usage),
-        started_at=None if run.started_at_ms is None else time_of(run.started_at_ms),
-        completed_at=logs.occurred_at,
-        error_code=run.error_code,
-        error_message=run.error_message,
-        term=logs.term,
-        version=version,
-    )
-
-
-def _same_of_all(context: Context, run: ActiveRun | QueuedRun | EndedRun) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "task_id": context.task_id,
-        "session_id": context.session_id,
-        "agent_id": run.agent_id,
-        "message_id": run.message_id,
-        "created_at": time_of(run.created_at_ms),
-    }
-
-
-def _used(usage: Usage) -> dict[str, Any]:
-    return {
-        "generations": usage.generations,
-        "tool_calls": usage.tool_calls,
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-        "cost_estimate": usage.cost,
-    }
-
-
 def task_record(context: Context, logs: TaskLogs, *, version: int) -> Task:
     """Return the session's task as it stands."""
     return built(
@@ -240,8 +157,10 @@ def session_record(context: Context, logs: TaskLogs, partition: int, *, version:
 
 
 def _with_stage(metadata: str | None, stage: str) -> str:
+    if metadata is None:
+        return f'{{"stage":"{stage}"}}'
     # The producer's text stays as it is: its numbers, written anew, may take four times as many bytes (1e15).
-    own = metadata.strip() if metadata else "{}"
+    own = metadata.strip() or "{}"
     values = own[1:-1].strip() if own.startswith("{") else f'"value":{own}'
     # Last, because readers take the last of equal names.
     return f'{{{values}{"," if values else ""}"stage":"{stage}"}}'

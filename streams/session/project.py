@@ -4,25 +4,25 @@ A function of the context after the decision and of its logs alone, because the 
 again whenever nobody saw all of them acknowledged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from schemas.errors import ErrorCode
 from schemas.lists import Action, Role, RunStatus, ToolOutcome
 from schemas.records import ConversationMessage, GenerationRequest, LogEntry, Record, TaskLogs, ToolCall
 from streams.session import outputs
-from streams.session.context import Context, NoteKind, StepKind
+from streams.session.context import ActiveRun, Context, NoteKind, Pending, StepKind
 from streams.session.payload_text import payload_of
 from streams.session.payloads import (
-    GenerationRequested,
     Observation,
-    Payload,
     RunCompleted,
     RunStarted,
     Thought,
-    ToolCalled,
     ToolDenied,
     ToolEnded,
 )
+from streams.session.run_record import run_record
 
 RUN_CHANGES = frozenset(
     {
@@ -64,14 +64,14 @@ def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...
     runs: dict[str, int] = {}
     announce = False
     for entry in logs.entries:
-        payload = payload_of(entry.action, entry.payload)
-        request = _request(after, payload, entry)
-        if request is not None:
-            requests.append(request)
-            announce = announce or _is_earliest(after, payload)
-        elif (message := _message(after, logs, entry, payload)) is not None:
-            messages.append(message)
-        if _changes_run(after, entry) and entry.run_id is not None:
+        action = entry.action
+        if action in _REQUESTS:
+            if (asked := _asked(after, entry)) is not None:
+                requests.append(asked[0])
+                announce |= asked[1]
+        elif (message := _MESSAGES.get(action)) is not None:
+            messages.append(message(after, logs, entry, payload_of(action, entry.payload)))
+        if entry.run_id is not None and _changes_run(after, action):
             runs[entry.run_id] = entry.sequence
     return (*requests, *_runs(after, logs, runs), *messages, *_states(after, logs, partition, announce))
 
@@ -85,44 +85,42 @@ def reissue(context: Context) -> tuple[GenerationRequest | ToolCall, ...]:
     if run is None:
         return ()
     return tuple(
-        outputs.generation_request(context, run, step)
-        if step.kind is StepKind.GENERATION
-        else outputs.tool_call(context, run, step)
-        for step in context.pending
-        if step.kind is not StepKind.APPROVAL
+        _request(context, run, step) for step in context.pending if step.kind is not StepKind.APPROVAL
     )
 
 
-def _changes_run(after: Context, entry: LogEntry) -> bool:
-    if entry.action in RUN_CHANGES:
-        return True
-    return (
-        entry.action in _DECIDED_BY_PERSON and after.run is not None and after.run.status is RunStatus.RUNNING
-    )
+def _request(context: Context, run: ActiveRun, step: Pending) -> GenerationRequest | ToolCall:
+    make = outputs.generation_request if step.kind is StepKind.GENERATION else outputs.tool_call
+    return make(context, run, step)
 
 
-def _request(after: Context, payload: Payload | None, entry: LogEntry) -> GenerationRequest | ToolCall | None:
-    if after.run is None:
+def _asked(after: Context, entry: LogEntry) -> tuple[Record, bool] | None:
+    """Return the request that `entry` makes, and whether the session waits for nothing earlier.
+
+    The session's record must name a moment that is not later than the earliest that the session waits for:
+    whoever finds the timers lost arms them from there. Later ones need no new record.
+    """
+    run = after.run
+    if run is None:
         return None
-    match payload:
-        case GenerationRequested(generation_id=step_id) if step := after.awaits(step_id):
-            return outputs.generation_request(after, after.run, step)
-        case ToolCalled() if step := after.awaits(entry.tool_call_id or ""):
-            return outputs.tool_call(after, after.run, step)
-        case _:
-            return None
+    payload: Any = payload_of(entry.action, entry.payload)
+    is_tool = entry.action is Action.TOOL_CALLED
+    step = after.awaits(entry.tool_call_id or "" if is_tool else payload.generation_id)
+    if step is None:
+        return None
+    make = outputs.tool_call if is_tool else outputs.generation_request
+    return make(after, run, step), payload.due_ms == run.announced_due_ms
 
 
-def _is_earliest(after: Context, payload: Payload | None) -> bool:
-    # The session's record must name a moment that is not later than the earliest that the session waits for:
-    # whoever finds the timers lost arms them from there. Later ones need no new record.
-    due_ms = getattr(payload, "due_ms", None)
-    return after.run is not None and due_ms == after.run.announced_due_ms
+def _changes_run(after: Context, action: Action) -> bool:
+    if action in RUN_CHANGES:
+        return True
+    return action in _DECIDED_BY_PERSON and after.run is not None and after.run.status is RunStatus.RUNNING
 
 
 def _runs(after: Context, logs: TaskLogs, changed: dict[str, int]) -> Iterator[Record]:
     for run_id, version in changed.items():
-        run = outputs.run_record(after, run_id, logs, version=version)
+        run = run_record(after, run_id, logs, version=version)
         if run is not None:
             yield run
 
@@ -130,50 +128,46 @@ def _runs(after: Context, logs: TaskLogs, changed: dict[str, int]) -> Iterator[R
 def _states(after: Context, logs: TaskLogs, partition: int, announce: bool) -> Iterator[Record]:
     if after.erased:
         return  # The record forgets both; nothing may bring them back.
-    actions = {entry.action for entry in logs.entries}
-    if actions & _TASK_CHANGES:
+    actions = [entry.action for entry in logs.entries]
+    if not _TASK_CHANGES.isdisjoint(actions):
         yield outputs.task_record(after, logs, version=after.sequence)
-    if announce or actions & _SESSION_CHANGES:
+    if announce or not _SESSION_CHANGES.isdisjoint(actions):
         yield outputs.session_record(after, logs, partition, version=after.sequence)
 
 
-def _message(
-    after: Context, logs: TaskLogs, entry: LogEntry, payload: Payload | None
-) -> ConversationMessage | None:
-    match payload:
-        case RunStarted(order=order, metadata=metadata):
-            return outputs.conversation_message(
-                logs,
-                entry,
-                order=order,
-                role=Role.USER,
-                content=_input_of(after, entry.run_id),
-                stage="message",
-                metadata=metadata,
-            )
-        case Thought():
-            return _thought(logs, entry, payload)
-        case ToolEnded() | ToolDenied():
-            return _tool_result(logs, entry, payload)
-        case Observation(order=order, text=text):
-            return outputs.conversation_message(
-                logs, entry, order=order, role=Role.SYSTEM, content=text, stage="observation"
-            )
-        case RunCompleted(order=order, output=output, sql_query=sql_query):
-            return outputs.conversation_message(
-                logs,
-                entry,
-                order=order,
-                role=Role.ASSISTANT,
-                content=output,
-                stage="answer",
-                sql_query=sql_query,
-            )
-        case _:
-            return None
+def _question(after: Context, logs: TaskLogs, entry: LogEntry, payload: RunStarted) -> ConversationMessage:
+    return outputs.conversation_message(
+        logs,
+        entry,
+        order=payload.order,
+        role=Role.USER,
+        content=_input_of(after, entry.run_id),
+        stage="message",
+        metadata=payload.metadata,
+    )
 
 
-def _thought(logs: TaskLogs, entry: LogEntry, payload: Thought) -> ConversationMessage:
+def _observation(
+    _after: Context, logs: TaskLogs, entry: LogEntry, payload: Observation
+) -> ConversationMessage:
+    return outputs.conversation_message(
+        logs, entry, order=payload.order, role=Role.SYSTEM, content=payload.text, stage="observation"
+    )
+
+
+def _answer(_after: Context, logs: TaskLogs, entry: LogEntry, payload: RunCompleted) -> ConversationMessage:
+    return outputs.conversation_message(
+        logs,
+        entry,
+        order=payload.order,
+        role=Role.ASSISTANT,
+        content=payload.output,
+        stage="answer",
+        sql_query=payload.sql_query,
+    )
+
+
+def _thought(_after: Context, logs: TaskLogs, entry: LogEntry, payload: Thought) -> ConversationMessage:
     return outputs.conversation_message(
         logs,
         entry,
@@ -187,7 +181,9 @@ def _thought(logs: TaskLogs, entry: LogEntry, payload: Thought) -> ConversationM
     )
 
 
-def _tool_result(logs: TaskLogs, entry: LogEntry, payload: ToolEnded | ToolDenied) -> ConversationMessage:
+def _tool_result(
+    _after: Context, logs: TaskLogs, entry: LogEntry, payload: ToolEnded | ToolDenied
+) -> ConversationMessage:
     outcome = (
         {"outcome": ToolOutcome.DENIED, "error_code": ErrorCode.DENIED, "error_message": payload.reason}
         if isinstance(payload, ToolDenied)
@@ -212,3 +208,23 @@ def _input_of(after: Context, run_id: str | None) -> str:
     if after.run is not None and after.run.id == run_id:
         return after.run.input
     return next((ended.input for ended in after.ended if ended.id == run_id), "")
+
+
+_REQUESTS = frozenset({Action.GENERATION_REQUESTED, Action.TOOL_CALLED})
+_MESSAGES: Mapping[Action, Callable[[Context, TaskLogs, LogEntry, Any], ConversationMessage]] = (
+    MappingProxyType(
+        {
+            Action.RUN_STARTED: _question,
+            Action.PLAN: _thought,
+            Action.THOUGHT: _thought,
+            Action.REFLECTION: _thought,
+            Action.TOOL_SUCCEEDED: _tool_result,
+            Action.TOOL_FAILED: _tool_result,
+            Action.TOOL_OUTCOME_UNKNOWN: _tool_result,
+            Action.TOOL_DENIED: _tool_result,
+            Action.OBSERVATION: _observation,
+            Action.RUN_COMPLETED: _answer,
+        }
+    )
+)
+"""By action: trying one kind of payload after the other would cost as much as making the message."""

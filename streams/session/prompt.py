@@ -1,10 +1,11 @@
 """The prompt of a model call: what the context says, in the chat shape that models read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
+from msgspec import Struct
 
 from schemas.agent_file import AgentConfiguration, Planning
 from schemas.lists import Purpose, Role
@@ -42,8 +43,7 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(Struct, frozen=True, kw_only=True, gc=False):
     """The JSON texts of a generation request: chat messages, tool names, parameters."""
 
     model_name: str
@@ -58,19 +58,27 @@ def prompt(context: Context, run: ActiveRun, purpose: Purpose) -> Prompt:
     A function of the context alone: asking again gives the same.
     """
     configuration = read_configuration(run.configuration)
-    messages = [system_message(context, run, configuration, purpose), *chat_messages(context.messages)]
-    tools = configuration.tools if offers_tools(run, purpose, configuration) else ()
+    tools, parameters = _offered(run.configuration)
+    chat = chat_messages(context.messages)
+    chat.insert(0, system_message(context, run, configuration, purpose))
+    return Prompt(
+        model_name=configuration.model,
+        messages=orjson.dumps(chat).decode(),
+        tools=tools if offers_tools(run, purpose, configuration) else "[]",
+        parameters=parameters,
+    )
+
+
+@lru_cache(maxsize=512)
+def _offered(text: str) -> tuple[str, str]:
+    """Return the tools and the parameters that requests name, of a configuration's text."""
+    configuration = read_configuration(text)
     parameters = {
         "fallback_models": configuration.fallback_models,
         "max_output_tokens": configuration.max_output_tokens,
         "temperature": configuration.temperature,
     }
-    return Prompt(
-        model_name=configuration.model,
-        messages=orjson.dumps(messages).decode(),
-        tools=orjson.dumps(tools).decode(),
-        parameters=orjson.dumps(parameters).decode(),
-    )
+    return orjson.dumps(configuration.tools).decode(), orjson.dumps(parameters).decode()
 
 
 def offers_tools(run: ActiveRun, purpose: Purpose | None, configuration: AgentConfiguration) -> bool:
