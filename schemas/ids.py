@@ -15,6 +15,8 @@ import uuid6
 _NAMESPACE = UUID("6d616573-7472-5f6f-8000-6d61657374ff")
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _SESSIONS_REMEMBERED = 65_536
+_RUNS_REMEMBERED = 1_024
+"""Those of messages in flight: whether a message is known and what it causes are asked apart."""
 
 
 def _kind(name: str) -> Callable[[str], str]:
@@ -71,6 +73,7 @@ def task_id(session_id: str) -> str:
     return _task(session_id)
 
 
+@lru_cache(maxsize=_RUNS_REMEMBERED)
 def run_id(session_id: str, message_id: str) -> str:
     """Return the id of the run that a user message causes."""
     return _run(f"{session_id}\x1f{message_id}")

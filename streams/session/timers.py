@@ -75,11 +75,19 @@ def timer_change(before: Context, after: Context, *, is_lost: bool) -> TimerChan
 
     `is_lost`: none of them may be set any more, so all are set again.
     """
-    had, has = timers_of(before), timers_of(after)
-    return TimerChange(
-        to_set=[timer for key, timer in has.items() if is_lost or had.get(key) != timer],
-        to_remove=[key for key in had if key not in has],
-    )
+    had = {step.step_id: step for step in before.pending}
+    to_set: list[Timer] = []
+    for step in after.pending:
+        old = had.pop(step.step_id, None)
+        if is_lost or old is None or old.due_ms != step.due_ms or old.kind is not step.kind:
+            to_set.append(_step_timer(step))
+    to_remove = list(had)
+    was, life = life_timer(before), life_timer(after)
+    if life is not None and (is_lost or life != was):
+        to_set.append(life)
+    if was is not None and (life is None or life.key != was.key):
+        to_remove.append(was.key)
+    return TimerChange(to_set=to_set, to_remove=to_remove)
 
 
 def _step_timer(step: Pending) -> Timer:

@@ -39,7 +39,7 @@ from streams.session.log import chain, fold, task_logs, verify_chain
 from streams.session.payload_text import payload_of, read_payload
 from streams.session.project import project, reissue
 from streams.session.rules import Rules
-from streams.session.timers import Timer, life_timer, timers_of
+from streams.session.timers import Timer, life_timer, timer_change, timers_of
 
 SESSION = "0190aaaa-0000-7000-8000-000000000001"
 CODEC = Codec()
@@ -79,6 +79,16 @@ def _agent(agent_id: str, user_id: str | None, configuration: dict[str, object])
         created_at=START,
         updated_at=START,
     )
+
+
+def _check_timers(before: Context, after: Context) -> None:
+    """Check that what changes leads from the timers of one context to those of the next."""
+    for is_lost in (False, True):
+        armed = {} if is_lost else timers_of(before)
+        change = timer_change(before, after, is_lost=is_lost)
+        armed |= {timer.key: timer for timer in change.to_set}
+        assert not {timer.key for timer in change.to_set} & set(change.to_remove)
+        assert {key: timer for key, timer in armed.items() if key not in change.to_remove} == timers_of(after)
 
 
 def _own_json(record: Record) -> tuple[str, ...]:
@@ -136,6 +146,7 @@ class Simulated:
         logs = task_logs(after, entries, event, term=self.term)
         outputs = project(after, logs, 3)
         self._check(after, logs, outputs)
+        _check_timers(before, after)
         self.context = after
         self.decisions.append(logs)
         self.outputs.extend(outputs)
