@@ -5,6 +5,9 @@ from typing import Any
 
 from telemetry.health import Verdict
 
+_MOST_UNANSWERED = 40
+"""Twenty seconds of looks, as the runtime looks by default."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MembershipFacts:
@@ -19,6 +22,8 @@ class MembershipFacts:
     rejoin_pending: bool = True
     rebalancing: bool = False
     coordinator_known: bool = False
+    unanswered: int = 0
+    """How many looks in a row the loop of the client's own thread has not come round to answer."""
 
     @property
     def is_member(self) -> bool:
@@ -26,16 +31,17 @@ class MembershipFacts:
         return self.generation > 0 and not self.rejoin_pending and not self.rebalancing
 
 
-def facts_of(coordinator: Any, *, rebalancing: bool = False) -> MembershipFacts:
+def facts_of(coordinator: Any, *, rebalancing: bool = False, unanswered: int = 0) -> MembershipFacts:
     """Look at the client's group coordinator. Reads private names of a pinned version; a test guards them."""
     if coordinator is None or not hasattr(coordinator, "_coordination_task"):
-        return MembershipFacts()
+        return MembershipFacts(unanswered=unanswered)
     return MembershipFacts(
         coordination_ended=coordinator._coordination_task.done(),  # noqa: SLF001
         generation=coordinator.generation,
         rejoin_pending=coordinator._rejoin_needed_fut.done(),  # noqa: SLF001
         rebalancing=rebalancing,
         coordinator_known=coordinator.coordinator_id is not None,
+        unanswered=unanswered,
     )
 
 
@@ -55,6 +61,9 @@ class Membership:
             return Verdict(False, f"the Kafka client crashed: {facts.crash}")
         if facts.coordination_ended:
             return Verdict(False, "the task that keeps the group membership has ended")
+        if facts.unanswered > _MOST_UNANSWERED:
+            # Counted, not timed: a process that was frozen as a whole finds itself well again.
+            return Verdict(False, "the loop of the Kafka client's thread is blocked")
         if facts.is_member:
             self._last_member_s = now_s
         elif now_s - self._last_member_s > self._limit_s:

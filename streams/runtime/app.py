@@ -1,9 +1,11 @@
 """The door to Faust: one app, one agent on all topics of a role, everything it may do for us."""
 
+import asyncio
 import logging
 import tempfile
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ class FaustDoor:
         self._topics = topics
         self._dispatch = dispatch
         self._fail = fail
+        self._unanswered = 0
         self._app: Any = _App(group, monitor=_Monitor(), **_options(group, static_name, settings, connection))
         transport = Transport(self._app.conf.broker_consumer, self._app)
         transport.hooks = hooks
@@ -110,7 +113,20 @@ class FaustDoor:
             return MembershipFacts(crash=crash)
         thread: Any = getattr(self._app._consumer, "_thread", None)  # noqa: SLF001
         client = getattr(thread, "_consumer", None)
-        return facts_of(getattr(client, "_coordinator", None), rebalancing=self._app.rebalancing)
+        coordinator = getattr(client, "_coordinator", None)
+        unanswered = 0 if coordinator is None else self._unanswered_by(thread.thread_loop)
+        return facts_of(coordinator, rebalancing=self._app.rebalancing, unanswered=unanswered)
+
+    def _unanswered_by(self, loop: asyncio.AbstractEventLoop) -> int:
+        """Ask the loop of the consumer's thread whether it goes round; return how often it did not say so."""
+        self._unanswered += 1
+        if self._unanswered == 1:
+            with suppress(RuntimeError):  # closed: the thread has ended, which is told as a crash
+                loop.call_soon_threadsafe(self._answer)
+        return self._unanswered - 1
+
+    def _answer(self) -> None:
+        self._unanswered = 0
 
     @property
     def _consumer(self) -> Consumer:

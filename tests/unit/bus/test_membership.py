@@ -1,5 +1,7 @@
 """When a worker counts as a member, and when it must be replaced."""
 
+from dataclasses import replace
+
 from bus.membership import Membership, MembershipFacts
 
 MEMBER = MembershipFacts(generation=3, rejoin_pending=False, coordinator_known=True)
@@ -46,3 +48,9 @@ def test_a_crash_and_an_ended_coordination_are_final() -> None:
     membership = Membership(120, 0.0)
     assert "boom" in membership.observe(MembershipFacts(crash="boom"), 0.1).reason
     assert not membership.observe(MembershipFacts(coordination_ended=True, generation=3), 0.1)
+
+
+def test_a_client_whose_own_loop_does_not_answer_is_given_up() -> None:
+    membership = Membership(120, 0.0)
+    assert membership.observe(replace(MEMBER, unanswered=40), 20.0)
+    assert "blocked" in membership.observe(replace(MEMBER, unanswered=41), 20.5).reason

@@ -14,6 +14,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
+from mode.threads import ServiceThread
 
 from streams.runtime.app import FaustDoor, _options
 from streams.runtime.connection import ConnectionOptions
@@ -143,8 +144,9 @@ class QuietHooks:
     async def assigned(self, places: frozenset[TP], generation: int) -> None: ...
 
 
-async def test_nothing_flows_between_an_assignment_and_the_seek_that_follows_it() -> None:
-    door = FaustDoor(
+def a_door() -> FaustDoor:
+    """A door that leads nowhere."""
+    return FaustDoor(
         topics=("in",),
         group="group",
         static_name=None,
@@ -154,6 +156,10 @@ async def test_nothing_flows_between_an_assignment_and_the_seek_that_follows_it(
         hooks=QuietHooks(),
         fail=Mock(),
     )
+
+
+async def test_nothing_flows_between_an_assignment_and_the_seek_that_follows_it() -> None:
+    door = a_door()
     app = door._app
     consumer: Any = app.consumer
     # As Faust leaves it to a member that was assigned nothing.
@@ -186,3 +192,16 @@ def test_messages_gather_longer_the_more_steps_are_in_flight() -> None:
 
 def test_faust_takes_messages_through_the_call_that_rests() -> None:
     assert "self._fetch_records," in inspect.getsource(AIOKafkaConsumerThread.getmany)
+
+
+def test_the_loop_of_the_consumers_thread_has_the_name_that_the_probe_asks() -> None:
+    assert "self.thread_loop" in inspect.getsource(ServiceThread)
+
+
+async def test_a_loop_that_does_not_answer_is_counted_and_one_that_does_is_not() -> None:
+    door = a_door()
+    loop = asyncio.get_running_loop()
+    answers = [door._unanswered_by(loop) for _ in range(3)]
+    await asyncio.sleep(0)
+    answers.append(door._unanswered_by(loop))
+    assert answers == [0, 1, 2, 0]
