@@ -6,6 +6,7 @@ import re
 import signal
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.dev.installed import START_LIMIT_S, Maestro, until
@@ -51,6 +52,13 @@ def test_status_shows_every_service_and_role(dev: Maestro) -> None:
         assert part["pid"] > 0
         assert part["port"] > 0
         assert os.path.getsize(part["log"]) >= 0  # noqa: PTH202
+
+
+def test_every_role_shows_its_metrics_on_the_port_of_the_status(dev: Maestro) -> None:
+    for part in dev.status()["parts"]:
+        if part["name"] in ROLES:
+            answer = httpx.get(f"http://127.0.0.1:{part['port']}/metrics", timeout=10)
+            assert "maestro_ready 1.0" in answer.text.splitlines(), part["name"]
 
 
 def test_the_urls_are_printed_for_a_shell(dev: Maestro) -> None:
