@@ -176,5 +176,5 @@ def _flat(
         flat += (score_of(timer.due_ms, timer.kind), f"{of_session}{timer.key}".encode())
     flat += [f"{of_session}{key}".encode() for key in timers_removed]
     for entry in feed:
-        flat += (entry.kind.encode(), entry.data)
+        flat += (b"kind", entry.kind.encode(), b"data", entry.data)
     return flat

@@ -13,9 +13,16 @@ BEGINNING = "0"
 """The place before the first entry."""
 
 
+_LAST_OF_A_MILLISECOND = (1 << 64) - 1
+
+
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """An entry with its id; ids ascend."""
+    """An entry with its id, which says what to read after.
+
+    The stages of one decision stand in Redis as one: all but the last have the id of that one, a colon and
+    their number (from 0).
+    """
 
     id: str
     kind: str
@@ -64,23 +71,43 @@ class Feed:
         Where there is none it waits for one up to `block_ms` (0: does not wait). Raises TransientError.
         """
         key = self._keys.feed(partition, session_id)
-        limit = b"%d" % count
-        reply = await self._connection.command(b"XREAD", b"COUNT", limit, b"STREAMS", key, after.encode())
+        limit, place = b"%d" % count, _place(after)
+        reply = await self._connection.command(b"XREAD", b"COUNT", limit, b"STREAMS", key, place)
         if reply is None and block_ms > 0:
             wait = b"%d" % block_ms
             reply = await self._connection.block(
-                b"XREAD", b"COUNT", limit, b"BLOCK", wait, b"STREAMS", key, after.encode(), block_ms=block_ms
+                b"XREAD", b"COUNT", limit, b"BLOCK", wait, b"STREAMS", key, place, block_ms=block_ms
             )
-        return _items(reply)
+        items = _items(reply)
+        seen = next((at for at, item in enumerate(items, 1) if item.id == after), 0)
+        return tuple(items[seen : seen + count])
 
 
-def _items(reply: Reply) -> tuple[FeedItem, ...]:
+def _place(after: str) -> bytes:
+    """Return the place in the stream that what follows the id `after` comes after."""
+    entry, is_inner, _ = after.partition(":")
+    if not is_inner:
+        return after.encode()
+    ms, _, number = entry.partition("-")
+    if number == "0":
+        return b"%d-%d" % (int(ms) - 1, _LAST_OF_A_MILLISECOND)
+    return b"%b-%d" % (ms.encode(), int(number) - 1)
+
+
+def _items(reply: Reply) -> list[FeedItem]:
     streams = as_list(reply)
-    if not streams:
-        return ()
-    return tuple(_item(as_list(entry)) for entry in as_list(as_list(streams[0])[1]))
+    entries = as_list(as_list(streams[0])[1]) if streams else []
+    return [item for entry in entries for item in _items_of(as_list(entry))]
 
 
-def _item(entry: list[Reply]) -> FeedItem:
-    fields = as_list(entry[1])
-    return FeedItem(id=as_text(entry[0]), kind=as_text(fields[1]), data=as_bytes(fields[3]))
+def _items_of(entry: list[Reply]) -> list[FeedItem]:
+    identity, values = as_text(entry[0]), as_list(entry[1])[1::2]  # between the names: kind, data, kind, …
+    last = len(values) // 2 - 1
+    return [
+        FeedItem(
+            id=identity if number == last else f"{identity}:{number}",
+            kind=as_text(values[2 * number]),
+            data=as_bytes(values[2 * number + 1]),
+        )
+        for number in range(last + 1)
+    ]

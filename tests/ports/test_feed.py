@@ -41,6 +41,20 @@ async def test_entries_are_read_in_order_and_after_a_place(redis: RedisSide, ses
     assert await redis.one.feed.read(P, session_id, count=2) == items[:2]
 
 
+async def test_the_stages_of_one_decision_are_read_one_by_one(redis: RedisSide, session_id: str) -> None:
+    await begun(redis, session_id, "a", "b", "c")
+    await redis.one.feed.append(P, session_id, entries("d", "e"), keep_s=KEEP_S, max_len=MANY)
+    items = await redis.other.feed.read(P, session_id)
+    assert [item.data for item in items] == [b"a", b"b", b"c", b"d", b"e"]
+    assert len({item.id for item in items}) == len(items)
+    after = "0"
+    for item in items:
+        assert await redis.one.feed.read(P, session_id, after=after, count=1) == (item,)
+        after = item.id
+    assert await redis.one.feed.read(P, session_id, after=items[0].id, count=3) == items[1:4]
+    assert await redis.one.feed.read(P, session_id, after=after) == ()
+
+
 async def test_a_waiting_reader_gets_what_comes(redis: RedisSide, session_id: str) -> None:
     waiting = asyncio.create_task(redis.one.feed.read(P, session_id, block_ms=5_000))
     await asyncio.sleep(0.05)

@@ -5,7 +5,8 @@
 -- ARGV: connection, expected epoch, own token ('' = it was not absent), lines that the kept text must begin with
 --       (the epoch's alone where it was absent: then it must not), new text, expiry in s, longest feed,
 --       where the timers to be removed begin below, and where the feed entries do;
---       then score, name of each timer set; name of each timer removed; kind, data of each feed entry
+--       then score, name of each timer set; name of each timer removed; then 'kind', kind, 'data', data of
+--       each feed entry: together they are one
 if current_epoch() ~= ARGV[2] then
   return 0
 end
@@ -27,10 +28,8 @@ end
 if feed > removed then
   redis.call('ZREM', KEYS[4], unpack(ARGV, removed, feed - 1))
 end
-for at = feed, #ARGV, 2 do
-  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', 'kind', ARGV[at], 'data', ARGV[at + 1])
-end
 if feed < #ARGV then
+  redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[7], '*', unpack(ARGV, feed))
   redis.call('EXPIRE', KEYS[5], ARGV[6])
 end
 return 1
