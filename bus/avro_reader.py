@@ -103,8 +103,8 @@ class _Source:
         self.add(depth + 1, "if b[p]:", " raise ValueError", "p += 1")
 
 
-# A short length and a small number are one even byte: odd ones are negative, greater ones go on. Most texts
-# beyond are shorter than 8 KB: two bytes.
+# A short length and a small number are one even byte: odd ones are negative, greater ones go on. Most others
+# are below 8,192: two bytes.
 _PRIMITIVES: Mapping[str, tuple[str, ...]] = {
     "string": (
         "n = b[p]",
@@ -124,11 +124,14 @@ _PRIMITIVES: Mapping[str, tuple[str, ...]] = {
     ),
     "long": (
         "n = b[p]",
-        "if n & 129:",
-        " {into}, p = long(b, p)",
-        "else:",
+        "if not n & 129:",
         " {into} = n >> 1",
         " p += 1",
+        "elif not n & 1 and (m := b[p + 1]) < 128:",
+        " {into} = m << 6 | (n & 127) >> 1",
+        " p += 2",
+        "else:",
+        " {into}, p = long(b, p)",
     ),
     "boolean": ("{into} = (False, True)[b[p]]", "p += 1"),
     "double": ("{into} = double(b, p)[0]", "p += 8"),

@@ -1,9 +1,8 @@
 """Which messages the session role takes, sends on, or gives up."""
 
-from dataclasses import replace
-
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from bus.redrive import FIRST_PLACE, Origin, redriven_headers
 from schemas import ids
