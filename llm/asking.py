@@ -91,7 +91,8 @@ class _Asking:
         raise _summed_up(self._failures)
 
     async def _turn(self, name: str, place: int, models_left: int) -> Completion | None:
-        turn_ends_at = monotonic() + turn_limit_s(self._left_s(), models_left)
+        began_at = monotonic()
+        turn_ends_at = began_at + turn_limit_s(self._ends_at - began_at, models_left)
         tries = 0
         while True:
             tries += 1

@@ -65,7 +65,17 @@ class Executing:
     def job(self, call: ToolCall, *, partition: int, trace: Trace) -> "ExecuteJob":
         """Return the job of a call."""
         prepared = prepare(self.registry, call)
-        return ExecuteJob(shared=self, call=call, prepared=prepared, partition=partition, trace=trace)
+        return ExecuteJob(
+            shared=self,
+            call=call,
+            prepared=prepared,
+            partition=partition,
+            trace=trace,
+            step_id=call.id,
+            session_id=call.session_id,
+            born_ms=int(call.born_at.timestamp() * 1000),
+            is_once=isinstance(prepared, Prepared) and prepared.tool.effect is EffectClass.ONCE,
+        )
 
 
 @cache
@@ -101,29 +111,13 @@ class ExecuteJob(Struct, frozen=True, kw_only=True):
     prepared: Prepared | Invocation
     partition: int
     trace: Trace
+    step_id: str
+    session_id: str
+    born_ms: int
+    is_once: bool
+    """Whether the tool must never start twice; a call that cannot start is not."""
     role: str = "execute"
     result_topic: TopicSpec = TOOL_RESULTS
-
-    @property
-    def is_once(self) -> bool:
-        """Whether the tool must never start twice; a call that cannot start is not."""
-        prepared = self.prepared
-        return isinstance(prepared, Prepared) and prepared.tool.effect is EffectClass.ONCE
-
-    @property
-    def step_id(self) -> str:
-        """Id of the tool call."""
-        return self.call.id
-
-    @property
-    def session_id(self) -> str:
-        """Session that asks."""
-        return self.call.session_id
-
-    @property
-    def born_ms(self) -> int:
-        """When it was first asked for."""
-        return int(self.call.born_at.timestamp() * 1000)
 
     def slot(self) -> AbstractAsyncContextManager[Any]:
         """Return the place in the tool's pool."""

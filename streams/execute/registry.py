@@ -39,7 +39,8 @@ class Registry:
 
     def specs(self, names: Iterable[str]) -> tuple[ToolSpec, ...]:
         """Return the named tools as a model sees them; names without a tool are left out."""
-        return tuple(self._specs[name] for name in names if name in self._specs)
+        known = self._specs
+        return tuple([known[name] for name in names if name in known])
 
 
 def tools_of_modules(modules: Iterable[str], folders: Iterable[str] = ()) -> Iterator[Tool]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel
 
 from llm.completion import ToolSpec
@@ -29,8 +30,7 @@ class ToolError(MaestroError):
     code = ErrorCode.TOOL_FAILED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolContext:
+class ToolContext(Struct, frozen=True, kw_only=True):
     """Who calls. `step_id` is the same in every attempt: the idempotency key towards the outside world.
 
     `approved_by` names the person who allowed the call, where one was asked. `traceparent` is the W3C trace

@@ -58,7 +58,15 @@ class Generating:
 
     def job(self, request: GenerationRequest, *, partition: int, trace: Trace) -> "GenerateJob":
         """Return the job of a request."""
-        return GenerateJob(shared=self, request=request, partition=partition, trace=trace)
+        return GenerateJob(
+            shared=self,
+            request=request,
+            partition=partition,
+            trace=trace,
+            step_id=request.id,
+            session_id=request.session_id,
+            born_ms=int(request.born_at.timestamp() * 1000),
+        )
 
 
 class GenerateJob(Struct, frozen=True, kw_only=True):
@@ -68,24 +76,12 @@ class GenerateJob(Struct, frozen=True, kw_only=True):
     request: GenerationRequest
     partition: int
     trace: Trace
+    step_id: str
+    session_id: str
+    born_ms: int
     role: str = "generate"
     result_topic: TopicSpec = GENERATIONS
     is_once: bool = False
-
-    @property
-    def step_id(self) -> str:
-        """Id of the generation."""
-        return self.request.id
-
-    @property
-    def session_id(self) -> str:
-        """Session that asks."""
-        return self.request.session_id
-
-    @property
-    def born_ms(self) -> int:
-        """When it was first asked for."""
-        return int(self.request.born_at.timestamp() * 1000)
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """Return nothing to hold: the runtime limits the steps in flight."""

@@ -1,12 +1,16 @@
 """The tool `current_time`: what the clock says, in any time zone."""
 
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.lists import EffectClass
 from streams.execute.tool import ToolContext, ToolError, tool
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+"""In English, whatever the process's locale."""
 
 
 class CurrentTimeArguments(BaseModel):
@@ -25,9 +29,9 @@ async def current_time(arguments: CurrentTimeArguments, _context: ToolContext) -
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         message = f"there is no time zone {arguments.timezone!r}; give an IANA name such as Europe/Madrid"
         raise ToolError(message) from error
-    now = datetime.now(UTC).astimezone(zone)
+    now = datetime.now(zone)
     return {
         "now": now.isoformat(timespec="seconds"),
-        "weekday": now.strftime("%A"),
+        "weekday": _WEEKDAYS[now.weekday()],
         "timezone": arguments.timezone,
     }
