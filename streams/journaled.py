@@ -109,6 +109,9 @@ class _Attempts(Generic[R]):
             asked_at = monotonic()
             claim = await self._machine.journal.claim(job.partition, job.step_id, token, self._lease_ms)
             match claim:
+                case Claimed():
+                    if await self._attempt(token, claim, asked_at) is _End.FINISHED:
+                        return
                 case Done(value=value):
                     STEPS_REPLAYED.labels(job.role).inc()
                     await self._publish(job.unpack(value))
@@ -116,9 +119,6 @@ class _Attempts(Generic[R]):
                 case Busy(retry_after_ms=retry_after_ms):
                     async with parked():
                         await asyncio.sleep(min(_BUSY_PAUSE_S, max(retry_after_ms, 1) / 1000))
-                case Claimed():
-                    if await self._attempt(token, claim, asked_at) is _End.FINISHED:
-                        return
 
     async def _attempt(self, token: str, claim: Claimed, asked_at: float) -> _End:
         if claim.taken_over:

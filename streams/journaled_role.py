@@ -96,8 +96,7 @@ class JournaledRole(Generic[Q]):
         if not isinstance(request, self._request):
             message = f"{self._topic} carries {self._request.__name__}, not {type(request).__name__}"
             raise TypeError(message)
-        identity = getattr(request, "id", f"{record.topic}/{record.partition}/{record.offset}")
-        trace = parse(record.headers) or derived(identity)
+        trace = parse(record.headers) or derived(_identity_of(request, record))
         job = self._job_of(request, record, trace)
         run_id: str | None = getattr(request, "run_id", None)
         bind_step(StepIds(trace.trace_id, job.session_id, run_id, job.step_id))
@@ -122,6 +121,10 @@ class JournaledRole(Generic[Q]):
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
         """Need nothing: cancelled steps release their claims."""
+
+
+def _identity_of(request: Value, record: Record) -> str:
+    return getattr(request, "id", f"{record.topic}/{record.partition}/{record.offset}")
 
 
 def _reason_of(error: Exception) -> DeadLetterReason:
