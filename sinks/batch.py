@@ -1,10 +1,8 @@
-"""What of a batch is written: one row per key, sorted, and how far each partition moves. Pure."""
+"""What of a batch is written: one row per key, sorted. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import TypeVar
-
-from sinks.ports import Entry, Move
 
 T = TypeVar("T")
 
@@ -49,14 +47,3 @@ def _beats(row: T, held: T, rule: Rule, version: Callable[[T], tuple[int, int]] 
     if rule is Rule.GREATEST and version is not None:
         return version(row) > version(held)
     return rule is Rule.LAST
-
-
-def moves_of(entries: Sequence[Entry], positions: Mapping[int, int]) -> list[Move]:
-    """Return how far the entries move their partitions from where they stand, in partition order.
-
-    Offsets may have gaps (compaction, retention), so `first` is where the partition stands now.
-    """
-    ends: dict[int, int] = {}
-    for entry in entries:
-        ends[entry.message.partition] = entry.message.offset + 1
-    return [Move(partition, positions[partition], ends[partition]) for partition in sorted(ends)]

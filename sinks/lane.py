@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from bus.message import Place
 from schemas.errors import TransientError
 from schemas.topics import TopicSpec
-from sinks.batch import moves_of
 from sinks.errors import OvertakenError
-from sinks.ports import Batch, Entry, OnRefused, Store
+from sinks.ports import Batch, Entry, Move, OnRefused, Store
 from sinks.settings import SinkSettings
 from telemetry.logs import logger
 from telemetry.metrics import SINK_RETRIES
@@ -110,18 +109,18 @@ class Lane:
             claim = self._claims.get(place)
             if claim is None or claim.generation != generation:
                 continue
-            new = [entry for entry in several if entry.message.offset >= claim.fetched]
+            new = _from(claim.fetched, several)
             if not new:
                 continue
-            claim.fetched = new[-1].message.offset + 1
+            claim.fetched = _end_of(new)
             if not claim.waiting:
                 self._ready.append(claim)
-            size = sum(map(_size_of, new))
+            size = _size_of(new)
             claim.waiting.extend(new)
             claim.size += size
             self._count += len(new)
             self._bytes += size
-            if self._linger_s and any(map(_is_awaited, new)):
+            if self._linger_s and _is_one_awaited(new):
                 self._awaited_s = time.monotonic()
                 self._enough.set()
         self._signal()
@@ -199,10 +198,9 @@ class Lane:
         return taken
 
     async def _write(self, taken: _Taken) -> None:
-        refused = [
-            entry.refused for entries in self._held(taken).values() for entry in entries if entry.refused
-        ]
-        await self._patiently(lambda: self._refuse(refused))
+        refused = [each for entries in self._held(taken).values() for _, _, each in entries if each]
+        if refused:
+            await self._patiently(lambda: self._refuse(refused))
         await self._patiently(lambda: self._write_once(taken))
 
     async def _write_once(self, taken: _Taken) -> None:
@@ -217,16 +215,16 @@ class Lane:
             self._overtaken(error.message)
             return
         for claim, entries in held.items():
-            claim.position = entries[-1].message.offset + 1
+            claim.position = _end_of(entries)
 
     def _batches(self, held: _Taken) -> list[Batch]:
         batches: list[Batch] = []
         for topic, spec in self.topics.items():
-            mine = [claim for claim in held if claim.place[0] == topic]
+            mine = sorted((claim for claim in held if claim.place[0] == topic), key=lambda claim: claim.place)
             if mine:
                 entries = [entry for claim in mine for entry in held[claim]]
-                positions = {claim.place[1]: claim.position for claim in mine}
-                batches.append(Batch(spec, topic, entries, moves_of(entries, positions)))
+                moves = [Move(claim.place[1], claim.position, _end_of(held[claim])) for claim in mine]
+                batches.append(Batch(spec, topic, entries, moves))
         return batches
 
     async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
@@ -260,17 +258,28 @@ def _first(waiting: deque[Entry], most: int, most_bytes: int) -> tuple[list[Entr
     while waiting and len(entries) < most and size < most_bytes:
         entry = waiting.popleft()
         entries.append(entry)
-        size += _size_of(entry)
+        size += _size_of((entry,))
     return entries, size
 
 
-def _size_of(entry: Entry) -> int:
-    return len(entry.message.value or b"") + len(entry.message.key or b"")
+def _from(offset: int, several: Sequence[Entry]) -> Sequence[Entry]:
+    if not several or several[0].message.offset >= offset:
+        return several
+    return [entry for entry in several if entry.message.offset >= offset]
 
 
-def _is_awaited(entry: Entry) -> bool:
+def _end_of(entries: Sequence[Entry]) -> int:
+    # Offsets may have gaps (compaction, retention), so where the entries begin says nothing.
+    return entries[-1].message.offset + 1
+
+
+def _size_of(entries: Sequence[Entry]) -> int:
+    return sum([len(message.value or b"") + len(message.key or b"") for message, _, _ in entries])
+
+
+def _is_one_awaited(entries: Sequence[Entry]) -> bool:
     # A rebuild waits for its fence; nobody waits for what a session decided.
-    return entry.row is None or entry.row.get("fence_previous") is not None
+    return any(row is None or row.get("fence_previous") is not None for _, row, _ in entries)
 
 
 def _set(event: asyncio.Event, is_so: bool) -> None:

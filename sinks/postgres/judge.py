@@ -6,16 +6,16 @@ predecessor, and a decision counts only if its term is that of the fence in forc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from schemas.lists import Action
 
 Entry = Mapping[str, Any]
+_ERASED = Action.SESSION_ERASED.value
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a session's log stands."""
 
     fence: int = 0
@@ -69,7 +69,7 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
         head = changed.get(session_id) or heads.get(session_id) or Head()
         if record.fence_previous is not None:
             if record.fence_previous == head.fence:
-                changed[session_id] = replace(head, fence=record.offset + 1)
+                changed[session_id] = head._replace(fence=record.offset + 1)
         elif new := _new_entries(head, record):
             if stray := _first_stray(head, new):
                 strays.append((index, stray))
@@ -77,13 +77,20 @@ def judge(heads: Mapping[str, Head], records: Sequence[Decision], *, erased: fro
             last = new[-1]
             changed[session_id] = Head(head.fence, last["sequence"], last["hash"], record.cause_id)
             accepted += [(index, entry) for entry in new]
-            if any(entry["action"] == Action.SESSION_ERASED for entry in new):
+            if _ERASED in [entry["action"] for entry in new]:
                 gone.add(session_id)
+    return _without_erased(Verdict(accepted, changed, frozenset(gone), strays), records)
+
+
+def _without_erased(verdict: Verdict, records: Sequence[Decision]) -> Verdict:
+    gone = verdict.erased
+    if not gone:
+        return verdict
     return Verdict(
-        [(index, entry) for index, entry in accepted if records[index].session_id not in gone],
-        {session_id: head for session_id, head in changed.items() if session_id not in gone},
-        frozenset(gone),
-        [(index, why) for index, why in strays if records[index].session_id not in gone],
+        [(index, entry) for index, entry in verdict.accepted if records[index].session_id not in gone],
+        {session_id: head for session_id, head in verdict.heads.items() if session_id not in gone},
+        verdict.erased,
+        [(index, why) for index, why in verdict.strays if records[index].session_id not in gone],
     )
 
 

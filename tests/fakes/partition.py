@@ -7,8 +7,7 @@ from bus.codec import Codec
 from bus.message import Message
 from schemas.records import Record
 from schemas.topics import BY_RECORD, TopicSpec
-from sinks.batch import moves_of
-from sinks.ports import Batch, Entry, Refused, Store
+from sinks.ports import Batch, Entry, Move, Refused, Store
 
 CODEC = Codec()
 
@@ -49,7 +48,7 @@ class Partition:
         """Write the next `count` records (all), standing where this process believes the store to be."""
         first = self.position if from_offset is None else from_offset
         batch = self.entries[first:] if count is None else self.entries[first : first + count]
-        moves = moves_of(batch, {self.number: first})
+        moves = [Move(self.number, first, first + len(batch))] if batch else []
         await store.write([Batch(self.spec, self.spec.name, batch, moves)], self._refuse)
         self.position = first + len(batch)
 

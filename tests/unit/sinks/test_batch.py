@@ -1,4 +1,4 @@
-"""One row per key, sorted; offsets move from where the store stands."""
+"""One row per key, sorted."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks.batch import Rule, moves_of, winners
-from sinks.ports import Entry, Move
+from sinks.batch import Rule, winners
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,3 @@ def test_each_key_has_its_winner_once_and_keys_are_sorted(items: list[Item], rul
 def test_the_greatest_without_versions_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a version"):
         winners([], rule=Rule.GREATEST, key=str)
-
-
-def test_offsets_move_from_where_the_store_stands_over_gaps() -> None:
-    entries = [Entry(Sent(3, 10), None), Entry(Sent(1, 5), None), Entry(Sent(3, 17), None)]
-    assert moves_of(entries, {1: 2, 3: 10, 4: 0}) == [Move(1, 2, 6), Move(3, 10, 18)]

@@ -190,6 +190,14 @@ async def test_rows_of_all_topics_travel_in_one_transaction() -> None:
         assert bench.store.transactions == [[("runs", 2), ("messages", 3)]]
 
 
+async def test_offsets_move_from_where_the_store_stands_over_gaps() -> None:
+    async with running() as bench:
+        bench.put(2, 3)
+        bench.put(5, 7)
+        await bench.until(lambda: bench.store.next_offset == 7)
+        assert bench.store.written == [2, 5, 6]
+
+
 async def test_a_partition_that_is_far_behind_does_not_hold_up_the_others() -> None:
     async with running({"runs": RUNS, "messages": MESSAGES}, behind_batch_rows=4) as bench:
         bench.lane.put({("runs", 0): entries(0, 20, ("runs", 0)), PLACE: entries(0, 1)}, 1)
