@@ -25,13 +25,12 @@ def _kind(name: str) -> Callable[[str], str]:
     uuid.uuid5 gives the same in six times the time, and a decision makes many ids. Version 5 names SHA-1.
     """
     beginning = sha1(_NAMESPACE.bytes + f"{name}\x1f".encode(), usedforsecurity=False)
-    variants = _VARIANTS
 
     def derived(parts: str) -> str:
         digest = beginning.copy()
         digest.update(parts.encode())
         text = digest.hexdigest()
-        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variants[text[16]]}{text[17:20]}-{text[20:32]}"
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:32]}"
 
     return derived
 

@@ -1,7 +1,7 @@
 """Keeping a conversation within its bytes: old exchanges become summary lines, long contents beginnings."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 
 from schemas.lists import Role
@@ -47,15 +47,12 @@ def condense(messages: Sequence[Message], summary: str, rules: Rules) -> Context
 def shorten_run(
     messages: Sequence[Message], run_id: str, keep_from: int, summary: str, rules: Rules
 ) -> ContextSummarized | None:
-    """Return how to bring a run's messages before order `keep_from` under `max_run_bytes`, or None.
+    """Return how to bring the newest run's messages before order `keep_from` under `max_run_bytes`, or None.
 
     The user's own message stays as it is.
     """
-    older = [
-        message
-        for message in messages
-        if message.run_id == run_id and message.order < keep_from and message.role is not Role.USER
-    ]
+    own = list(takewhile(lambda message: message.run_id == run_id, reversed(messages)))[::-1]
+    older = [message for message in own if message.order < keep_from and message.role is not Role.USER]
     excess = sum([message.size for message in older]) - rules.max_run_bytes
     chosen = _to_shorten(older, excess, first=0)
     if not chosen:
