@@ -18,6 +18,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _LONGEST = 1 << 63
 _SEVEN_BITS = 0x7F
 _MORE = 0x80
+_OF_SEVEN_BYTES, _OF_EIGHT_BYTES = (1 << 49) - 1, (1 << 56) - 1
+"""Greatest numbers of so many bytes."""
 _NULL, _SECOND = b"\x00", b"\x02"
 _END_OF_ARRAY = b"\x00"
 _REMEMBERED = 4_096
@@ -98,7 +100,7 @@ def _array(write: Write) -> Write:
     def write_array(records: Sequence[Any]) -> bytes:
         if not records:
             return _END_OF_ARRAY
-        return b"".join([_long(len(records)), *[write(each.__dict__) for each in records], _END_OF_ARRAY])
+        return b"".join([_LONGS[len(records)], *[write(each.__dict__) for each in records], _END_OF_ARRAY])
 
     return write_array
 
@@ -123,6 +125,20 @@ def _long(number: int) -> bytes:
         message = f"{number} does not fit 64 bits"
         raise OverflowError(message)
     rest = (number << 1) ^ (number >> 63)
+    if _OF_SEVEN_BYTES < rest <= _OF_EIGHT_BYTES:
+        # As instants of our time: in a quarter of the loop's time.
+        return bytes(
+            (
+                rest & 127 | 128,
+                rest >> 7 & 127 | 128,
+                rest >> 14 & 127 | 128,
+                rest >> 21 & 127 | 128,
+                rest >> 28 & 127 | 128,
+                rest >> 35 & 127 | 128,
+                rest >> 42 & 127 | 128,
+                rest >> 49,
+            )
+        )
     written = bytearray()
     while rest > _SEVEN_BITS:
         written.append(rest & _SEVEN_BITS | _MORE)
@@ -137,13 +153,14 @@ def _instant(moment: datetime) -> bytes:
 
 def _string(text: str) -> bytes:
     written = text.encode()
-    return _long(len(written)) + written
+    return _LONGS[len(written)] + written
 
 
 def _or_null(write: Write) -> Write:
     return lambda value: _NULL if value is None else _SECOND + write(value)
 
 
+_LONGS = _Table(_long)
 _NAMES: Mapping[str, Any] = {
     "join": b"".join,
     "null": _NULL,
@@ -151,7 +168,7 @@ _NAMES: Mapping[str, Any] = {
     "false": b"\x00",
     "true": b"\x01",
     "double": Struct("<d").pack,
-    "long": _Table(_long),
+    "long": _LONGS,
     "long_or_null": _Table(_or_null(_long)),
     "instant": _Table(_instant),
     "instant_or_null": _Table(_or_null(_instant)),

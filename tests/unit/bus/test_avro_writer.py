@@ -67,3 +67,11 @@ def test_a_type_that_our_schemas_do_not_have_is_refused_when_the_writer_is_made(
 def test_an_instant_before_1970_is_negative() -> None:
     kind = {"type": "long", "logicalType": "timestamp-micros"}
     assert one(kind, datetime(1970, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)) == b"\x01"
+
+
+@pytest.mark.parametrize("bits", range(64))
+def test_a_number_of_every_length_is_what_fastavro_writes(bits: int) -> None:
+    schema = {"type": "record", "name": "it", "fields": [{"name": "it", "type": "long"}]}
+    for number in (2**bits - 1, 2**bits, -(2**bits), -(2**bits) - 1):
+        if -(2**63) <= number < 2**63:
+            assert one("long", number) == by_fastavro(schema, {"it": number})
