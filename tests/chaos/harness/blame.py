@@ -44,7 +44,7 @@ def blamed(
         guilty = [
             kill
             for kill in kills
-            if before.who in (kill.process, kill.pid) and before.at <= kill.at <= again.at
+            if before.who in (kill.process, kill.pid) and before.at <= kill.gone_at and kill.at <= again.at
         ]
         problems += [
             f"{what} did {again.step} again after it was complete"

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.embedded.keeper import answers_ok
@@ -34,7 +34,7 @@ _POLL_S = 0.1
 
 @dataclass(slots=True)
 class Member:
-    """One process of a role. `kills` has the id and the moment (wall clock) of each that was killed."""
+    """One process of a role."""
 
     name: str
     role: str
@@ -42,7 +42,6 @@ class Member:
     child: ChildProcess
     is_wanted: bool = True
     restarts: int = 0
-    kills: list[tuple[int, float]] = field(default_factory=list[tuple[int, float]])
 
 
 class Crew:
@@ -87,15 +86,18 @@ class Crew:
         """Start a process that was stopped."""
         self._start_again(self.members[name])
 
-    async def kill(self, name: str) -> None:
-        """Kill a process as a crash would, and start it again after a supervisor's pause."""
+    async def kill(self, name: str) -> float:
+        """Kill a process as a crash would, and start it again after a supervisor's pause.
+
+        Returns the moment at which it was gone, wall clock seconds: until then it may have begun more work.
+        """
         member = self.members[name]
         member.is_wanted = False
-        if member.child.pid is not None:
-            member.kills.append((member.child.pid, time.time()))
         await member.child.kill()
+        gone_at = time.time()
         await asyncio.sleep(FIRST_DELAY_S)
         self._start_again(member)
+        return gone_at
 
     async def stop(self, name: str, *, again: bool) -> int | None:
         """Stop a process with SIGTERM and return its exit code; `again`: start it afterwards."""

@@ -56,7 +56,7 @@ async def kill_at(world: World, point: str, nth: int) -> Kill:
     before = world.load.open()
     at = time.time()
     assert world.crew.members[parked.name].child.pid == parked.pid
-    await world.crew.kill(parked.name)
+    gone_at = await world.crew.kill(parked.name)
     kill = Kill(
         point=point,
         seed=world.shape.seed,
@@ -64,6 +64,7 @@ async def kill_at(world: World, point: str, nth: int) -> Kill:
         process=parked.name,
         pid=parked.pid,
         at=at,
+        gone_at=gone_at,
         session=parked.session or _session_of(world, parked),
         step=parked.step,
         open=len(before),

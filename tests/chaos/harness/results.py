@@ -9,7 +9,7 @@ import orjson
 
 @dataclass(slots=True, kw_only=True)
 class Kill:
-    """One process killed at one point. Times in seconds after the kill; None: never.
+    """One process killed at one point. `at` and `gone_at` are wall clock, the others seconds after `at`.
 
     `answer_s` is about the run whose step stood there, `all_s` about everything asked before.
     """
@@ -20,6 +20,7 @@ class Kill:
     process: str
     pid: int
     at: float
+    gone_at: float
     session: str | None = None
     step: str | None = None
     ready_s: float | None = None

@@ -14,6 +14,8 @@ FULL_FAULTS = 5
 LONG_TOOL = "long tool call"
 _LONG_S = 600.0
 _FAULTS_PER_STINT = 3
+_CUTS = 3
+"""Stints that the points of one round are cut into: one takes about two minutes on two cores."""
 SLOW_RUNS = "kill in 20 slow runs"
 _ALONE = frozenset(
     {"broker away 90 s", "postgres away 60 s", "rolling restart", "bad input", LONG_TOOL, SLOW_RUNS}
@@ -53,14 +55,14 @@ def full_campaign(*, width: int) -> list[Stint]:
     points = list(POINTS)
     stints = [
         killing_stint(
-            seed=2 * number + place,
+            seed=_CUTS * number + place,
             points=some,
             kills=len(some),
             static=number % 2 == 0,
             width=width,
         )
         for number in range(FULL_ROUNDS)
-        for place, some in enumerate((points[::2], points[1::2]))
+        for place, some in enumerate(points[first::_CUTS] for first in range(_CUTS))
     ]
     seed = len(stints)
     for number in range(FULL_FAULTS):

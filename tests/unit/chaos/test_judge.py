@@ -19,7 +19,9 @@ def kill(
     point: str, *, at: float, step: str | None = None, process: str = "generate-1", pid: int = 7
 ) -> Kill:
     """A kill at a moment."""
-    return Kill(point=point, seed=1, static=True, process=process, pid=pid, at=at, step=step)
+    return Kill(
+        point=point, seed=1, static=True, process=process, pid=pid, at=at, gone_at=at + 0.5, step=step
+    )
 
 
 def test_each_run_has_one_end_in_the_order_of_the_messages() -> None:
@@ -42,7 +44,15 @@ def test_a_repeat_is_blamed_on_the_kill_that_ended_the_attempt_before() -> None:
     attempts = [Attempt("g", "generate-1", 1.0), Attempt("g", "generate-2", 5.0)]
     guilty = kill("generate.called", at=2.0)
     problems: list[str] = []
-    assert blamed(attempts, [kill("generate.called", at=0.5), guilty], [], problems, "it") == [guilty]
+    assert blamed(attempts, [kill("generate.called", at=0.2), guilty], [], problems, "it") == [guilty]
+    assert problems == []
+
+
+def test_what_a_killed_process_began_in_its_last_moment_is_cut_by_the_kill_too() -> None:
+    attempts = [Attempt("g", 7, 2.1), Attempt("g", 8, 5.0)]
+    guilty = kill("execute.working", at=2.0)
+    problems: list[str] = []
+    assert blamed(attempts, [guilty], [], problems, "it") == [guilty]
     assert problems == []
 
 

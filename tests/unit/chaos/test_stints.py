@@ -48,6 +48,7 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
         process="generate-1",
         pid=7,
         at=0.0,
+        gone_at=0.1,
         answer_s=3.0,
         all_s=4.0,
         model_repeats=1,
