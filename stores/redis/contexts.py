@@ -1,8 +1,9 @@
 """Contexts with their outbox: loaded by one script, stored by another if nothing came between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from stores.redis.connection import RedisConnection
 from stores.redis.due import score_of
@@ -14,8 +15,7 @@ _LENGTH_WITH_TOKEN = 5
 _ARGUMENTS_BEFORE_TIMERS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(Struct, frozen=True, gc=False):
     """What a partition's data belongs to; another id means that data was lost. `born_ms`: Redis' clock."""
 
     id: str
@@ -28,8 +28,7 @@ def epoch_of(marker: bytes) -> Epoch:
     return Epoch(id=marker.decode(), born_ms=int(marker.split(b"/")[1]) // 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True, gc=False):
     """A context as it is kept: raw bytes, the outbox of its last decision, its term and its version."""
 
     context: bytes
@@ -38,8 +37,7 @@ class Stored:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True, gc=False):
     """What a load found. `token` is the one left where the context was absent; `now_ms` is Redis' clock.
 
     `had_token`: somebody had left another one before, in this epoch and within the time that tokens are kept.
@@ -52,8 +50,7 @@ class Loaded:
     had_token: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TimerEntry:
+class TimerEntry(Struct, frozen=True, gc=False):
     """A timer of a session: `key` names it within the session, `due_ms` is in Unix time."""
 
     key: str
@@ -61,8 +58,7 @@ class TimerEntry:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeedEntry:
+class FeedEntry(Struct, frozen=True, gc=False):
     """One thing to show live."""
 
     kind: str

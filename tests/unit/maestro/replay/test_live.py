@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from maestro.replay.live import Comparison, Standing, compared
 from schemas.errors import TransientError
@@ -38,7 +39,7 @@ def change(world: World, **changes: Any) -> None:
     """Put another context in the place of the live one."""
     shard = world.redis.shard(partition_of(CHAT, world.topics.partitions))
     kept = shard.contexts[CHAT]
-    shard.contexts[CHAT] = replace(kept, stored=replace(kept.stored, **changes))
+    shard.contexts[CHAT] = replace(kept, stored=structs.replace(kept.stored, **changes))
 
 
 async def test_the_live_context_is_the_fold_of_the_record() -> None:
