@@ -110,10 +110,19 @@ def _faults(faults: Sequence[Fault]) -> str:
             str(sum(fault.open for fault in found)),
             str(sum(fault.lost for fault in found)),
             _times(fault.all_s for fault in found),
+            found[-1].detail or "-",
         )
         for name, found in sorted(of.items())
     ]
-    head = ("disturbance", "times", "lasted s", "runs open", "runs lost", "s to the answers afterwards")
+    head = (
+        "disturbance",
+        "times",
+        "lasted s",
+        "runs open",
+        "runs lost",
+        "s to the answers afterwards",
+        "the last time",
+    )
     return _table(head, rows)
 
 

@@ -77,5 +77,5 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
     assert "| 2 | 0 | 2 | 4, 0, 0, 0 | 0 | 3.0, 3.0 | - | 4.0, 4.0 |" in page
     assert "| kills at named points | 2 |" in page
     assert "| runs lost | 1 |" in page
-    assert "| redis flush | 1 | 1 | 3 | 1 | 2.0, 2.0 |" in page
+    assert "| redis flush | 1 | 1 | 3 | 1 | 2.0, 2.0 | - |" in page
     assert "seed 1: something is wrong" in page
