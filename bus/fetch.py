@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from struct import Struct
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 from aiokafka.errors import CorruptRecordException
 from aiokafka.protocol.api import Request, RequestStruct, Response
@@ -74,7 +74,7 @@ class Parts(Response):
         self.parts = parts
 
     @classmethod
-    def decode(cls, data: BytesIO | bytes) -> "Parts":
+    def decode(cls, data: BytesIO | bytes) -> Self:
         """Read what follows the header."""
         body = data if isinstance(data, bytes) else data.read()
         _, error, _ = _ANSWER.unpack_from(
@@ -115,14 +115,18 @@ class Fetch(Request[Wanted]):
         return request_struct_class(request_of(self._positions))
 
 
-def request_of(positions: Mapping[Place, int]) -> bytes:
-    """Return the body of the request for what comes after `positions`."""
+def request_of(
+    positions: Mapping[Place, int],
+    *,
+    wait_ms: int = FETCH_WAIT_MS,
+    most_bytes: int = _FETCH_BYTES,
+    partition_bytes: int = _PARTITION_BYTES,
+) -> bytes:
+    """Return the body of the request for what comes after `positions`, at most so many bytes of it."""
     topics: defaultdict[str, list[bytes]] = defaultdict(list)
     for (topic, partition), offset in positions.items():
-        topics[topic].append(_WANTED.pack(partition, _UNKNOWN, offset, _UNKNOWN, _PARTITION_BYTES))
-    written = [
-        _HEAD.pack(_ANYONE, FETCH_WAIT_MS, 1, _FETCH_BYTES, _UNCOMMITTED, _NO_SESSION, _WHOLE, len(topics))
-    ]
+        topics[topic].append(_WANTED.pack(partition, _UNKNOWN, offset, _UNKNOWN, partition_bytes))
+    written = [_HEAD.pack(_ANYONE, wait_ms, 1, most_bytes, _UNCOMMITTED, _NO_SESSION, _WHOLE, len(topics))]
     for topic, wanted in topics.items():
         name = topic.encode()
         written += [_TOPIC.pack(len(name)), name, _COUNT.pack(len(wanted)), *wanted]
@@ -131,7 +135,7 @@ def request_of(positions: Mapping[Place, int]) -> bytes:
 
 
 def parts_of(body: bytes) -> Iterator[Part]:
-    """Yield what the answer says of each partition."""
+    """Yield what the answer says of each partition of which it says an error, or that there are messages."""
     topics, place = _COUNT.unpack_from(body, _ANSWER.size)[0], _ANSWER.size + _COUNT.size
     for _ in range(topics):
         start = place + _TOPIC.size
@@ -143,7 +147,8 @@ def parts_of(body: bytes) -> Iterator[Part]:
             place += _FOUND.size + max(aborted, 0) * _ABORTED_BYTES
             size, place = _COUNT.unpack_from(body, place)[0], place + _COUNT.size
             end = place + max(size, 0)
-            yield Part((topic, partition), error, body[place:end])
+            if error or size > 0:
+                yield Part((topic, partition), error, body[place:end])
             place = end
 
 

@@ -1,35 +1,26 @@
-"""Which messages may be acknowledged: in order, per topic partition, of the current generation only. Pure."""
+"""Which offsets may be committed: in order, per topic partition, of the current generation only. Pure."""
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+
+from streams.runtime.record import Record
 
 Place = tuple[str, int]
 """Topic and partition number."""
 
-PayloadT = TypeVar("PayloadT")
 
-
-@dataclass(slots=True)
-class _Entry(Generic[PayloadT]):
-    offset: int
-    payload: PayloadT
-    is_finished: bool = False
-
-
-class _Queue(Generic[PayloadT]):
+class _Queue:
     """One partition: what was taken and is not released, oldest first, and what waits for room."""
 
-    __slots__ = ("by_offset", "held", "taken")
+    __slots__ = ("held", "taken", "unfinished")
 
     def __init__(self) -> None:
-        self.taken: deque[_Entry[PayloadT]] = deque()
-        self.by_offset: dict[int, _Entry[PayloadT]] = {}
-        self.held: deque[PayloadT] = deque()
+        self.taken: deque[Record] = deque()
+        self.unfinished: set[int] = set()
+        self.held: deque[Record] = deque()
 
 
-class Acker(Generic[PayloadT]):
-    """Releases payloads for acknowledgement only when everything before them in their partition is finished.
+class Acker:
+    """Tells up to where a partition is finished: everything before that offset, without a gap.
 
     A generation is one assignment of partitions to this process. `begin` and `end` forget everything of the
     one before: what finishes afterwards without having been taken again is not released.
@@ -39,7 +30,7 @@ class Acker(Generic[PayloadT]):
         """Take at most `window` messages per partition, counted from the oldest unfinished one."""
         self._window = window
         self._generation: int | None = None
-        self._queues: dict[Place, _Queue[PayloadT]] = {}
+        self._queues: dict[Place, _Queue] = {}
 
     @property
     def generation(self) -> int | None:
@@ -51,29 +42,32 @@ class Acker(Generic[PayloadT]):
         self._generation = generation
         self._queues.clear()
 
-    def end(self) -> list[PayloadT]:
+    def end(self) -> list[Record]:
         """End the generation; return what was finished but had to wait for something older."""
         waiting = [
-            entry.payload for queue in self._queues.values() for entry in queue.taken if entry.is_finished
+            record
+            for queue in self._queues.values()
+            for record in queue.taken
+            if record.offset not in queue.unfinished
         ]
         self._generation = None
         self._queues.clear()
         return waiting
 
-    def oldest(self) -> dict[Place, PayloadT]:
+    def oldest(self) -> dict[Place, Record]:
         """Return the oldest unfinished message of each place that has one."""
-        return {place: queue.taken[0].payload for place, queue in self._queues.items() if queue.taken}
+        return {place: queue.taken[0] for place, queue in self._queues.items() if queue.taken}
 
     def has_room(self, place: Place) -> bool:
         """Return whether the next message may be taken: the window is open and none is held before it."""
         queue = self._queues.get(place)
         return queue is None or (len(queue.taken) < self._window and not queue.held)
 
-    def hold(self, place: Place, payload: PayloadT) -> None:
+    def hold(self, place: Place, record: Record) -> None:
         """Keep a message that found no room, behind those held before it."""
-        self._queue(place).held.append(payload)
+        self._queue(place).held.append(record)
 
-    def next_held(self, place: Place) -> PayloadT | None:
+    def next_held(self, place: Place) -> Record | None:
         """Remove and return the oldest held message when there is room for it now."""
         queue = self._queues.get(place)
         if queue is None or not queue.held or len(queue.taken) >= self._window:
@@ -85,35 +79,46 @@ class Acker(Generic[PayloadT]):
         queue = self._queues.get(place)
         return queue is not None and bool(queue.held)
 
-    def take(self, place: Place, offset: int, payload: PayloadT) -> None:
-        """Note a message as unfinished. Messages of a place are taken in the order of their offsets."""
+    def take(self, place: Place, record: Record) -> bool:
+        """Note a message as unfinished. Messages of a place are taken in the order of their offsets.
+
+        False when it is there already: the client went back within one generation. Taken twice, the first
+        would never be finished.
+        """
         queue = self._queue(place)
-        entry = queue.by_offset[offset] = _Entry(offset, payload)
-        queue.taken.append(entry)
+        taken = queue.taken
+        if taken and record.offset <= taken[-1].offset and self._is_known(queue, record.offset):
+            return False
+        queue.unfinished.add(record.offset)
+        taken.append(record)
+        return True
 
-    def is_taken(self, place: Place, offset: int) -> bool:
-        """Return whether this generation took the message and has not released it."""
+    def is_unfinished(self, place: Place, offset: int) -> bool:
+        """Return whether this generation took the message and it has not been finished."""
         queue = self._queues.get(place)
-        return queue is not None and offset in queue.by_offset
+        return queue is not None and offset in queue.unfinished
 
-    def finish(self, place: Place, offset: int) -> list[PayloadT]:
-        """Mark a message finished; return what may be acknowledged now, in order.
+    def finish(self, place: Place, offset: int) -> int | None:
+        """Mark a message finished; return the offset to commit when that has moved: of the next message.
 
-        Nothing for a message that this generation did not take: its acknowledgement belongs to an older one.
+        None as well for a message that this generation did not take: it belongs to an older one.
         """
         queue = self._queues.get(place)
-        entry = None if queue is None else queue.by_offset.get(offset)
-        if queue is None or entry is None:
-            return []
-        entry.is_finished = True
-        released: list[PayloadT] = []
-        while queue.taken and queue.taken[0].is_finished:
-            oldest = queue.taken.popleft()
-            del queue.by_offset[oldest.offset]
-            released.append(oldest.payload)
-        return released
+        if queue is None or offset not in queue.unfinished:
+            return None
+        unfinished, taken = queue.unfinished, queue.taken
+        unfinished.remove(offset)
+        if taken[0].offset in unfinished:
+            return None
+        released = taken.popleft()
+        while taken and taken[0].offset not in unfinished:
+            released = taken.popleft()
+        return released.offset + 1
 
-    def _queue(self, place: Place) -> _Queue[PayloadT]:
+    def _is_known(self, queue: _Queue, offset: int) -> bool:
+        return offset in queue.unfinished or any(record.offset == offset for record in queue.taken)
+
+    def _queue(self, place: Place) -> _Queue:
         queue = self._queues.get(place)
         if queue is None:
             queue = self._queues[place] = _Queue()

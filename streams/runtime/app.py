@@ -17,8 +17,8 @@ from bus.membership import MembershipFacts, facts_of
 from streams.runtime.acker import Place
 from streams.runtime.connection import ConnectionOptions
 from streams.runtime.consumer import Consumer, RebalanceHooks, Transport
-from streams.runtime.record import Record
 from streams.runtime.settings import RuntimeSettings
+from streams.runtime.take import Take
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _NEVER_S = 1e9
 _YEAR_S = 31_536_000.0
 """The client alone checks its poll interval: a worker idle or busy for longer would leave for good."""
 
-Dispatch = Callable[[Record, Any, int | None], Awaitable[None]]
+Dispatch = Callable[[Take], Awaitable[None]]
 
 
 class _App(faust.App):
@@ -37,21 +37,8 @@ class _App(faust.App):
         """Make no directories: there are no tables."""
 
 
-class _Monitor(faust.Monitor):
-    """The statistics of Faust without those of single messages, which nobody reads."""
-
-    def on_message_in(self, tp: Any, offset: int, message: Any) -> None:
-        """Count nothing."""
-
-    def on_stream_event_in(self, tp: Any, offset: int, stream: Any, event: Any) -> None:
-        """Count nothing."""
-
-    def track_tp_end_offset(self, tp: Any, offset: int) -> None:
-        """Keep nothing."""
-
-
 class FaustDoor:
-    """Faust as the runtime needs it. Messages go to `dispatch`, rebalances to `hooks`, failures to `fail`."""
+    """Faust as the runtime needs it. Takes go to `dispatch`, rebalances to `hooks`, failures to `fail`."""
 
     def __init__(
         self,
@@ -69,7 +56,7 @@ class FaustDoor:
         self._dispatch = dispatch
         self._fail = fail
         self._unanswered = 0
-        self._app: Any = _App(group, monitor=_Monitor(), **_options(group, static_name, settings, connection))
+        self._app: Any = _App(group, **_options(group, static_name, settings, connection))
         transport = Transport(self._app.conf.broker_consumer, self._app)
         transport.hooks = hooks
         self._app.transport = transport
@@ -91,9 +78,9 @@ class FaustDoor:
         """Commit, leave the group (a static member stays listed) and close the connections."""
         await self._app.stop()
 
-    def acknowledge(self, message: Any) -> None:
-        """Let the offset of a message be committed."""
-        self._consumer.acknowledge(message)
+    def acknowledge(self, place: Place, offset: int) -> None:
+        """Let everything of a place before `offset` be committed."""
+        self._consumer.acknowledge(place, offset)
 
     def pause(self, place: Place) -> None:
         """Fetch no more from a partition. What is on the way still arrives."""
@@ -142,34 +129,17 @@ class FaustDoor:
         return None
 
     async def _consume(self, stream: Any) -> None:
+        consumer = self._consumer
+        consumer.feed(stream.channel.queue)
         try:
-            queue = stream.channel.queue
-            async for event in stream.noack().events():
-                await self._hand_over(event.message)
-                # Faust's stream waits one turn of the loop per event; when turns are long, that turn is the
-                # limit of the whole process. What has arrived meanwhile is taken at once.
-                while not queue.empty():
-                    await self._hand_over(queue.get_nowait().message)
+            # The channel itself: the stream around it would do for each what is needed once per message.
+            async for take in stream.channel:
+                await self._dispatch(take)
+                consumer.handed_on()
         except Exception as error:
-            # Faust would restart the agent and the message would be gone.
+            # Faust would restart the agent and the messages would be gone.
             self._fail(error)
             raise
-
-    async def _hand_over(self, message: Any) -> None:
-        await self._dispatch(_record_of(message), message, message.generation_id)
-
-
-def _record_of(message: Any) -> Record:
-    headers: list[tuple[str, bytes | None]] = list(message.headers or [])
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp_ms=round((message.timestamp or 0.0) * 1000),
-        key=message.key,
-        value=message.value,
-        headers=tuple((name, value or b"") for name, value in headers),
-    )
 
 
 def _options(

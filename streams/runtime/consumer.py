@@ -1,25 +1,24 @@
-"""Faust's consumer with our rules around it: what is acknowledged, when it is committed, how it is fed."""
+"""Faust's consumer with our rules around it: how it feeds the agent, what is committed, and when."""
 
 import asyncio
-import inspect
 import logging
-import types
-from collections.abc import Coroutine, Generator, Mapping
-from time import monotonic
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, Protocol
 
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from mode.services import WaitResults
+from mode import Service
+
+from streams.runtime.acker import Place
+from streams.runtime.consumer_thread import ConsumerThread
+from streams.runtime.record import Record
+from streams.runtime.take import Take, in_turn, records_of
 
 _log = logging.getLogger(__name__)
 
-_BUSY_STEPS = 4
-"""Steps in flight from which on messages gather before they are taken."""
-_REST_PER_STEP_S = 0.001
-_LONGEST_REST_S = 0.025
-"""Seconds between two takes of a busy process. A fetch names every partition and costs as much for one
-message as for a hundred; what is taken together shares requests to Redis and batches to Kafka."""
+_TAKE_LIMIT_S = 1.0
+"""How long one take waits for a first message."""
 
 
 class RebalanceHooks(Protocol):
@@ -57,68 +56,117 @@ class Transport(driver.Transport):
         return consumer
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread, which asks for the assignment once per partition of every commit."""
-
-    _known: tuple[Any, set[TP]] = (None, set())
-    _taken_s = 0.0
-
-    async def _fetch_records(self, *args: Any, **options: Any) -> Any:
-        """Take what was fetched; the client fetches again only when all of it is taken."""
-        in_flight = cast("Consumer", self.consumer).hooks.in_flight
-        if (rest_s := rest_before_take_s(in_flight, since_s=monotonic() - self._taken_s)) > 0:
-            await asyncio.sleep(rest_s)
-        records = await super()._fetch_records(*args, **options)
-        self._taken_s = monotonic()
-        return records
-
-    def assignment(self) -> set[TP]:
-        """Return the current assignment, converted once."""
-        current: Any = self._ensure_consumer().assignment()
-        known, converted = self._known
-        if current is not known:
-            converted = {TP(place.topic, place.partition) for place in current}
-            self._known = (current, converted)
-        return converted.copy()
-
-
 class Consumer(driver.Consumer):
-    """Acknowledges only what the runner released, and commits before partitions are given away."""
+    """Feeds the agent with takes, and commits what was acknowledged before partitions are given away."""
 
     hooks: RebalanceHooks
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        conf = self.app.conf
+        self._most_takes = max(1, conf.stream_buffer_maxsize // conf.broker_max_poll_records)
+        self._queue: Any = None
+        self._room = asyncio.Event()
+        self._due: dict[Place, int] = {}
+        self._is_due = asyncio.Event()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         beacon: Any = getattr(self, "beacon")  # noqa: B009 - its type is partly unknown
         return ConsumerThread(self, loop=self.loop, beacon=beacon)
 
-    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
-        """Commit as Faust does for an app without tables, transactions and own producer.
+    @property
+    def in_flight(self) -> int:
+        """How many steps run."""
+        return self.hooks.in_flight
 
-        Without drawing a table of the offsets for a log line, ten times a second.
-        """
-        _ = start_new_transaction
-        owned = self.assignment()
-        committable = {place: offset for place, offset in offsets.items() if place in owned}
-        if not committable or not await self._commit(committable):
-            return False
-        self._committed_offset.update(committable)
-        self.app.monitor.on_tp_commit(committable)
-        return True
+    def feed(self, queue: Any) -> None:
+        """Put takes into `queue`, that of the agent's channel, which Faust empties around a rebalance."""
+        self._queue = queue
 
-    def ack(self, message: Any) -> bool:
-        """Ignore acknowledgements that Faust makes itself: for events that it skips around a rebalance."""
-        _ = message
-        return False
+    def handed_on(self) -> None:
+        """Learn that the agent has passed a take on."""
+        self._room.set()
 
-    def acknowledge(self, message: Any) -> bool:
-        """Let an offset be committed. Called in order per partition, for the current generation only."""
-        return super().ack(message)
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Put each take on the agent's channel as one. Faust's way makes an event of every message."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                records, active = await self._wait_next_records(_TAKE_LIMIT_S)
+                if records and not self.should_stop:
+                    await self._deliver(records, active)
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
 
-    async def verify_all_partitions_active(self) -> None:
+    async def _deliver(self, taken: Mapping[TP, Any], active: Any) -> None:
+        if not self.flow_active:
+            await self._go_back()
+            return
+        partitions = [
+            records
+            for place, messages in taken.items()
+            if (place in active or place in self._buffered_partitions)
+            and (records := self._unread(place, records_of(messages)))
+        ]
+        if partitions:
+            self._queue.put_nowait(Take(in_turn(partitions), self.app.consumer_generation_id))
+        while self._queue.qsize() >= self._most_takes and self.flow_active and not self.should_stop:
+            self._room.clear()
+            await self._race(self._room.wait(), self.suspend_flow.wait())
+
+    def _unread(self, place: TP, records: list[Record]) -> list[Record]:
+        """Leave out what was delivered before, since the last seek; the client may read a part again."""
+        start = self._read_offset[place]
+        if start is not None and records[0].offset < start:
+            records = [record for record in records if record.offset >= start]
+        if records:
+            self._read_offset[place] = records[-1].offset + 1
+        return records
+
+    async def _go_back(self) -> None:
+        """Read again what was taken while the flow was being stopped."""
+        try:
+            await self.perform_seek()
+        except Exception as error:  # noqa: BLE001 - the assignment is gone: the next one seeks anyway
+            _log.info("no seek back after a stop of the flow: %s", error)
+
+    async def _race(self, *coros: Any) -> None:
+        original: Any = getattr(self, "wait_first")  # noqa: B009 - its type is partly unknown
+        await original(*coros)
+
+    def acknowledge(self, place: Place, offset: int) -> None:
+        """Let everything of a place before `offset` be committed. Offsets of a place come in order."""
+        self._due[place] = offset
+        self._is_due.set()
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """Commit an interval after something was acknowledged. Faust's way wakes an idle process as often."""
+        while not self.should_stop:
+            if not self._due:
+                self._is_due.clear()
+                await self._is_due.wait()
+            await asyncio.sleep(self.commit_interval)
+            await self.commit()
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
         """Look for nothing: Faust would only log that slow steps are slow, after walking all partitions."""
 
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what was acknowledged since the last commit. What could not be committed is tried again."""
+        _ = topics, start_new_transaction
+        due, owned = self._due, self.assignment()
+        offsets = {place: offset for place, offset in due.items() if place in owned}
+        if not offsets or not await self._commit({TP(*place): offset for place, offset in offsets.items()}):
+            return False
+        for place, offset in offsets.items():
+            if due[place] == offset:
+                del due[place]
+        return True
+
     async def on_partitions_revoked(self, revoked: Any) -> None:
-        """Commit first: Faust forgets here what was acknowledged and not yet committed."""
+        """Commit what was acknowledged, the last time for this generation."""
         self.hooks.revoking()
         try:
             async with asyncio.timeout(self.hooks.rebalance_limit_s):
@@ -127,6 +175,8 @@ class Consumer(driver.Consumer):
                 await self.commit()
         except TimeoutError:
             _log.warning("the commit before the rebalance took too long; some messages will come again")
+        # Another dict: a commit that is still under way keeps to the one of its generation.
+        self._due = {}
         await super().on_partitions_revoked(revoked)
         await self.hooks.revoked()
 
@@ -141,59 +191,3 @@ class Consumer(driver.Consumer):
         self.app.flow_control.suspend()
         await self.hooks.assigned(frozenset(assigned), generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
-
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - Faust's signature
-        """Run the first step of a delivery directly; only one that has to wait takes the original way.
-
-        Faust races each delivery against a pause of the flow: four tasks a message. A delivery rarely waits.
-        """
-        if not _is_delivery(coros) or timeout is not None or self.should_stop:
-            return await self._race(*coros, timeout=timeout)
-        delivery, pause = coros
-        try:
-            awaited = delivery.send(None)
-        except StopIteration as done:
-            pause.close()
-            return WaitResults([delivery], [done.value], False)
-        return await self._race(_continued(delivery, awaited), pause)
-
-    async def _race(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - Faust's signature
-        original: Any = getattr(super(), "wait_first")  # noqa: B009 - its type is partly unknown
-        results: WaitResults = await original(*coros, timeout=timeout)
-        return results
-
-
-def rest_before_take_s(in_flight: int, *, since_s: float) -> float:
-    """Return the seconds that a process waits `since_s` after its last take; an idle one takes at once."""
-    if in_flight < _BUSY_STEPS:
-        return 0.0
-    return max(0.0, min(_LONGEST_REST_S, in_flight * _REST_PER_STEP_S) - since_s)
-
-
-def _is_delivery(coros: tuple[Any, ...]) -> bool:
-    return len(coros) == 2 and inspect.iscoroutine(coros[0]) and inspect.iscoroutine(coros[1])  # noqa: PLR2004 - a pair
-
-
-async def _continued(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Any:
-    return await _drive(coroutine, awaited)
-
-
-@types.coroutine
-def _drive(coroutine: Coroutine[Any, Any, Any], awaited: Any) -> Generator[Any, Any, Any]:
-    """Go on with a coroutine that was started by hand and is waiting for `awaited`."""
-    while True:
-        try:
-            sent = yield awaited
-        except GeneratorExit:
-            coroutine.close()
-            raise
-        except BaseException as error:  # noqa: BLE001 - a cancellation belongs into the coroutine
-            step = coroutine.throw
-            argument: Any = error
-        else:
-            step = coroutine.send
-            argument = sent
-        try:
-            awaited = step(argument)
-        except StopIteration as done:
-            return done.value

@@ -27,7 +27,8 @@ class Lanes(Generic[StepT]):
         """Let at most `max_in_flight` steps hold a slot."""
         self._max_in_flight = max_in_flight
         self._ready: deque[StepT] = deque()
-        self._tails: dict[Hashable, deque[StepT]] = {}
+        self._tails: dict[Hashable, deque[StepT] | None] = {}
+        """The lanes that have a head, and who waits behind it; most have nobody."""
         self._holding: set[StepT] = set()
 
     @property
@@ -42,13 +43,16 @@ class Lanes(Generic[StepT]):
 
     def add(self, step: StepT) -> None:
         """Queue a new step behind the others of its lane."""
-        if step.lane is None:
+        lane = step.lane
+        if lane is None:
             self._ready.append(step)
-        elif (tail := self._tails.get(step.lane)) is not None:
+        elif lane not in self._tails:
+            self._tails[lane] = None
+            self._ready.append(step)
+        elif (tail := self._tails[lane]) is not None:
             tail.append(step)
         else:
-            self._tails[step.lane] = deque()
-            self._ready.append(step)
+            self._tails[lane] = deque((step,))
 
     def start(self) -> StepT | None:
         """Give a slot to the step that has been ready longest, and return it; None when nothing may start."""
@@ -80,7 +84,7 @@ class Lanes(Generic[StepT]):
         Heads in flight or parked stay, and keep their lanes.
         """
         dropped: list[StepT] = []
-        for tail in self._tails.values():
+        for tail in filter(None, self._tails.values()):
             kept = [step for step in tail if not is_dropped(step)]
             if len(kept) < len(tail):
                 dropped.extend(step for step in tail if is_dropped(step))

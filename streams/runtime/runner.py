@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from functools import partial
-from typing import Generic, TypeVar
 
 from streams.runtime.acker import Acker, Place
 from streams.runtime.attempt import attempt
@@ -22,8 +21,6 @@ _log = logging.getLogger(__name__)
 _CANCEL_LIMIT_S = 3.0
 """What cancelled steps get to release their leases before the process goes on without them."""
 
-MessageT = TypeVar("MessageT")
-
 
 def kept(places: frozenset[Place], *, before: int, now: int) -> frozenset[Place]:
     """Return those of `places` that nobody else can have had between two generations of this process.
@@ -34,11 +31,11 @@ def kept(places: frozenset[Place], *, before: int, now: int) -> frozenset[Place]
     return places if now == before + 1 else frozenset()
 
 
-class Runner(Generic[MessageT]):
+class Runner:
     """All steps of one process. Every method is called on the event loop of the process.
 
-    `acknowledge` is called with the client's own message object, in order per place; `pause` and `resume`
-    steer the intake of one place; `fail` ends the process.
+    `acknowledge` is called with a place and the offset up to which everything in it is finished; `pause` and
+    `resume` steer the intake of one place; `fail` ends the process.
     """
 
     def __init__(
@@ -46,7 +43,7 @@ class Runner(Generic[MessageT]):
         role: Role,
         settings: RuntimeSettings,
         *,
-        acknowledge: Callable[[MessageT], None],
+        acknowledge: Callable[[Place, int], None],
         pause: Callable[[Place], None],
         resume: Callable[[Place], None],
         fail: Callable[[BaseException], None],
@@ -58,7 +55,7 @@ class Runner(Generic[MessageT]):
         self._resume = resume
         self._fail = fail
         self._lanes: Lanes[Ticket] = Lanes(settings.max_in_flight)
-        self._acker: Acker[tuple[Record, MessageT]] = Acker(settings.partition_window)
+        self._acker = Acker(settings.partition_window)
         self._finished = Finished(2 * settings.partition_window)
         self._active: dict[tuple[Place, int], Ticket] = {}
         self._leaders: dict[Hashable, Ticket] = {}
@@ -80,26 +77,28 @@ class Runner(Generic[MessageT]):
 
     def oldest(self) -> dict[Place, int]:
         """Return the broker's time (ms) of the oldest unfinished message of each place that has one."""
-        return {place: record.timestamp_ms for place, (record, _) in self._acker.oldest().items()}
+        return {place: record.timestamp_ms for place, record in self._acker.oldest().items()}
 
-    async def dispatch(self, record: Record, message: MessageT, generation: int | None) -> None:
-        """Take one message; returns when the next may come. Messages of another generation are left alone."""
-        if self._is_draining or generation is None or generation != self._acker.generation:
-            return
-        place = (record.topic, record.partition)
-        if not self._acker.has_room(place):
-            self._acker.hold(place, (record, message))
-            self._pause(place)
-            return
-        self._take(record, message)
-        self._start_ready()
-        if self._lanes.is_saturated:
-            self._room.clear()
-            await self._room.wait()
+    async def dispatch(self, records: Iterable[Record], generation: int | None) -> None:
+        """Take messages; returns when the next may come. Those of another generation are left alone."""
+        for record in records:
+            # Asked anew for each: while one waits for a slot, its generation may end.
+            if self._is_draining or generation is None or generation != self._acker.generation:
+                return
+            place = (record.topic, record.partition)
+            if not self._acker.has_room(place):
+                self._acker.hold(place, record)
+                self._pause(place)
+                continue
+            self._take(place, record)
+            self._start_ready()
+            if self._lanes.is_saturated:
+                self._room.clear()
+                await self._room.wait()
 
     def revoking(self) -> None:
         """End the generation: nothing is taken or acknowledged until `assigned`. Steps that run go on."""
-        for record, _ in self._acker.end():
+        for record in self._acker.end():
             self._finished.remember((record.topic, record.partition), record.offset, record.timestamp_ms)
         self._drop_waiting()
         self._room.set()
@@ -127,7 +126,7 @@ class Runner(Generic[MessageT]):
     def _drop_waiting(self) -> None:
         dropped = self._lanes.drop(lambda ticket: ticket.task is None)
         for ticket in self._active.values():
-            ticket.joined.clear()
+            ticket.joined = ()
             if ticket.retry is not None:
                 ticket.retry.cancel()
                 self._lanes.finish(ticket)
@@ -145,26 +144,23 @@ class Runner(Generic[MessageT]):
             if pending:
                 _log.warning("%d cancelled steps have not ended after %.0f s", len(pending), _CANCEL_LIMIT_S)
 
-    def _take(self, record: Record, message: MessageT) -> None:
-        place = (record.topic, record.partition)
-        if self._acker.is_taken(place, record.offset):
-            # The client went back within one generation. Taken twice, the first would never be finished.
+    def _take(self, place: Place, record: Record) -> None:
+        if not self._acker.take(place, record):
             return
-        self._acker.take(place, record.offset, (record, message))
         if self._finished.forget(place, record.offset, record.timestamp_ms):
             REDELIVERIES.labels("finished").inc()
-            self._acknowledge_until_gap(place, record.offset)
+            self._finish(place, record.offset)
             return
         known = self._active.get((place, record.offset))
         if known is None or known.record.timestamp_ms != record.timestamp_ms:
-            self._enter(Ticket(record, self._role.lane(record), self._role.join_key(record)))
+            self._enter(Ticket(place, record, self._role.lane(record), self._role.join_key(record)))
 
     def _enter(self, ticket: Ticket) -> None:
         if ticket.join_key is not None:
             leader = self._leaders.setdefault(ticket.join_key, ticket)
             if leader is not ticket:
                 REDELIVERIES.labels("running").inc()
-                leader.joined.append(ticket)
+                leader.join(ticket)
                 return
         self._active[ticket.place, ticket.record.offset] = ticket
         self._lanes.add(ticket)
@@ -221,7 +217,7 @@ class Runner(Generic[MessageT]):
             self._succeeded(ticket, task.result())
 
     def _retry_later(self, ticket: Ticket) -> None:
-        if self._is_draining or not self._acker.is_taken(ticket.place, ticket.record.offset):
+        if self._is_draining or not self._acker.is_unfinished(ticket.place, ticket.record.offset):
             # Its partition was revoked meanwhile: the message comes again, here or elsewhere.
             self._close(ticket)
             return
@@ -237,19 +233,18 @@ class Runner(Generic[MessageT]):
     def _succeeded(self, ticket: Ticket, outcome: Outcome) -> None:
         if outcome is Outcome.DONE:
             for other in ticket.joined:
-                self._release(other.record)
-            ticket.joined.clear()
-        self._release(ticket.record)
+                self._release(other)
+            ticket.joined = ()
+        self._release(ticket)
         self._close(ticket)
 
     def _close(self, ticket: Ticket) -> None:
         """End a ticket's turn; messages joined to a step that did not succeed get steps of their own."""
-        joined = list(ticket.joined)
-        ticket.joined.clear()
+        joined, ticket.joined = ticket.joined, ()
         self._lanes.finish(ticket)
         self._forget(ticket)
         for other in joined:
-            if not self._is_draining and self._acker.is_taken(other.place, other.record.offset):
+            if not self._is_draining and self._acker.is_unfinished(other.place, other.record.offset):
                 self._enter(other)
 
     def _forget(self, ticket: Ticket) -> None:
@@ -259,19 +254,19 @@ class Runner(Generic[MessageT]):
         if ticket.join_key is not None and self._leaders.get(ticket.join_key) is ticket:
             del self._leaders[ticket.join_key]
 
-    def _release(self, record: Record) -> None:
+    def _release(self, ticket: Ticket) -> None:
         """Count a message as finished; acknowledge what that makes possible and take what waited for room."""
-        place = (record.topic, record.partition)
-        if not self._acker.is_taken(place, record.offset):
-            self._finished.remember(place, record.offset, record.timestamp_ms)
+        place, offset = ticket.place, ticket.record.offset
+        if not self._acker.is_unfinished(place, offset):
+            self._finished.remember(place, offset, ticket.record.timestamp_ms)
             return
-        self._acknowledge_until_gap(place, record.offset)
+        self._finish(place, offset)
         if self._acker.is_holding(place) and not self._is_draining:
             while (held := self._acker.next_held(place)) is not None:
-                self._take(*held)
+                self._take(place, held)
             if not self._acker.is_holding(place):
                 self._resume(place)
 
-    def _acknowledge_until_gap(self, place: Place, offset: int) -> None:
-        for _, message in self._acker.finish(place, offset):
-            self._acknowledge(message)
+    def _finish(self, place: Place, offset: int) -> None:
+        if (finished_until := self._acker.finish(place, offset)) is not None:
+            self._acknowledge(place, finished_until)

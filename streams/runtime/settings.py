@@ -73,8 +73,8 @@ class RuntimeSettings(BaseSettings):
     buffer_messages: int = Field(
         default=4096,
         ge=64,
-        description="Messages fetched ahead per process. Small values stall: the fetch loop sleeps a second"
-        " when every partition is paused.",
+        description="Messages that wait in a process for its steps, at most, counted in whole takes of"
+        " `MAESTRO_RUNTIME_MAX_POLL_RECORDS`.",
     )
     max_poll_records: int = Field(default=500, ge=1, description="Messages taken from the client per fetch.")
     fetch_max_bytes: int = Field(

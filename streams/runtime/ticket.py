@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from streams.runtime.acker import Place
@@ -22,6 +22,7 @@ class Outcome(Enum):
 class Ticket:
     """A record with its place in the order and the attempt that works on it. Compared by identity."""
 
+    place: Place
     record: Record
     lane: Hashable | None
     join_key: Hashable | None
@@ -31,9 +32,8 @@ class Ticket:
     slot: asyncio.Future[None] | None = None
     """What a parked step awaits to get a slot again."""
     retry: asyncio.TimerHandle | None = None
-    joined: list["Ticket"] = field(default_factory=list["Ticket"])
+    joined: tuple["Ticket", ...] = ()
 
-    @property
-    def place(self) -> Place:
-        """Topic and partition."""
-        return (self.record.topic, self.record.partition)
+    def join(self, other: "Ticket") -> None:
+        """Let another message of the same work wait for this one."""
+        self.joined = (*self.joined, other)

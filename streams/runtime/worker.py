@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import time
-from typing import Any
 
 from faust.types import TP
 
@@ -16,6 +15,7 @@ from streams.runtime.connection import ConnectionOptions
 from streams.runtime.role import Role
 from streams.runtime.runner import Runner
 from streams.runtime.settings import RuntimeSettings
+from streams.runtime.take import Take
 from telemetry.health import Health
 from telemetry.metrics import IS_MEMBER, OWNED_PARTITIONS, REBALANCES, STEPS_IN_FLIGHT
 
@@ -58,7 +58,7 @@ class Worker:
             hooks=self,
             fail=self.fail,
         )
-        self._runner: Runner[Any] = Runner(
+        self._runner = Runner(
             role,
             settings,
             acknowledge=self._door.acknowledge,
@@ -153,8 +153,8 @@ class Worker:
             _log.warning("partition sets differ between topics while versions are mixed: %s", by_topic)
         return frozenset(tp.partition for tp in places)
 
-    async def _dispatch(self, record: Any, message: Any, generation: int | None) -> None:
-        await self._runner.dispatch(record, message, generation)
+    async def _dispatch(self, take: Take) -> None:
+        await self._runner.dispatch(take.records, take.generation)
 
     def _on_signal(self) -> None:
         if self._stop.is_set():

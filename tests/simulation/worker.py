@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any, Protocol
 
-from streams.runtime.record import Record as Message
 from streams.runtime.role import Role
 from streams.runtime.runner import Runner
 from streams.runtime.settings import RuntimeSettings
@@ -42,7 +41,7 @@ class Worker:
         self._topics = topics
         self._world = world
         self._paused: set[Place] = set()
-        self._runner: Runner[Message] = Runner(
+        self._runner = Runner(
             role,
             settings,
             acknowledge=self._acknowledge,
@@ -125,15 +124,15 @@ class Worker:
             place = ready[self._choice(len(ready))]
             message = self._topics.read(*place)[self._positions[place]].message
             self._positions[place] += 1
-            await self._runner.dispatch(message, message, generation)
+            await self._runner.dispatch((message,), generation)
             await asyncio.sleep(0)
 
     def _choice(self, many: int) -> int:
         world: Any = self.process.world
         return world.random.randrange(many)
 
-    def _acknowledge(self, message: Message) -> None:
-        self._acked[message.topic, message.partition] = message.offset + 1
+    def _acknowledge(self, place: Place, offset: int) -> None:
+        self._acked[place] = offset
 
     async def _keep_committing(self) -> None:
         while True:

@@ -40,13 +40,13 @@ def test_the_answer_is_read_as_the_client_reads_it() -> None:
         [
             ("runs", [(3, 0, 9, 9, 2, [(1, 5), (2, 6)], b"batches"), (1, 6, -1, -1, -1, None, None)]),
             ("tasks", []),
-            ("ünïcode", [(0, 0, 0, 0, 0, [], b"")]),
+            ("ünïcode", [(0, 0, 0, 0, 0, [], b""), (1, 0, 0, 0, 0, [], b"more")]),
         ],
     )
     assert Parts.decode(BytesIO(answer.encode())).parts == [
         Part(("runs", 3), 0, b"batches"),
         Part(("runs", 1), 6, b""),
-        Part(("ünïcode", 0), 0, b""),
+        Part(("ünïcode", 1), 0, b"more"),
     ]
 
 

@@ -8,9 +8,6 @@ from unittest.mock import AsyncMock, Mock
 import faust
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from faust.tables.recovery import Recovery
-from faust.transport.consumer import Consumer as FaustConsumer
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +15,6 @@ from mode.threads import ServiceThread
 
 from streams.runtime.app import FaustDoor, _options
 from streams.runtime.connection import ConnectionOptions
-from streams.runtime.consumer import _continued, rest_before_take_s
 from streams.runtime.settings import RuntimeSettings
 
 CONNECTION = ConnectionOptions(bootstrap_servers=("127.0.0.1:1", "127.0.0.1:2"))
@@ -37,12 +33,6 @@ def test_the_probe_reads_names_that_exist() -> None:
         "self.generation",
     ):
         assert name in source
-
-
-def test_faust_delivers_messages_by_the_call_that_is_shortened() -> None:
-    source = inspect.getsource(FaustConsumer._drain_messages)
-    assert "self.wait_first(" in source
-    assert "callback(message), self.suspend_flow.wait()" in source
 
 
 def test_environment_variables_do_not_reach_faust(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,47 +80,6 @@ def test_the_backoff_grows_to_its_limit(attempt: int) -> None:
     assert settings.backoff_s(attempt) <= settings.retry_backoff_max_s
 
 
-async def test_a_delivery_that_waits_is_continued_where_it_stopped() -> None:
-    gate = asyncio.get_running_loop().create_future()
-    seen: list[str] = []
-
-    async def delivery() -> str:
-        seen.append("first step")
-        await gate
-        await asyncio.sleep(0)
-        seen.append("second step")
-        return "delivered"
-
-    coroutine = delivery()
-    awaited = coroutine.send(None)
-    assert seen == ["first step"]
-    task = asyncio.create_task(_continued(coroutine, awaited))
-    await asyncio.sleep(0)
-    gate.set_result(None)
-    assert await task == "delivered"
-    assert seen == ["first step", "second step"]
-
-
-async def test_a_cancellation_reaches_a_continued_delivery() -> None:
-    gate = asyncio.get_running_loop().create_future()
-    seen: list[str] = []
-
-    async def delivery() -> None:
-        try:
-            await gate
-        except asyncio.CancelledError:
-            seen.append("cancelled")
-            raise
-
-    coroutine = delivery()
-    task = asyncio.create_task(_continued(coroutine, coroutine.send(None)))
-    await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait((task,))
-    assert task.cancelled()
-    assert seen == ["cancelled"]
-
-
 class QuietHooks:
     """Hooks that have nothing to do."""
 
@@ -156,42 +105,6 @@ def a_door() -> FaustDoor:
         hooks=QuietHooks(),
         fail=Mock(),
     )
-
-
-async def test_nothing_flows_between_an_assignment_and_the_seek_that_follows_it() -> None:
-    door = a_door()
-    app = door._app
-    consumer: Any = app.consumer
-    # As Faust leaves it to a member that was assigned nothing.
-    app.flow_control.resume()
-    consumer.resume_flow()
-    seen: list[tuple[bool, bool]] = []
-
-    async def assigned(_places: object, _generation: int) -> None:
-        seen.append((consumer.flow_active, app.flow_control.is_active()))
-
-    consumer._on_partitions_assigned = assigned
-    await consumer.on_partitions_assigned({TP("in", 0)}, 2)
-    consumer._thread.thread_loop.close()
-    assert seen == [(False, False)]
-
-
-def test_faust_opens_the_flow_after_its_seek() -> None:
-    source = inspect.getsource(Recovery._resume_streams)
-    seek, flow = source.index("consumer.perform_seek()"), source.index("app.flow_control.resume()")
-    assert seek < flow < source.index("consumer.resume_flow()")
-
-
-def test_messages_gather_longer_the_more_steps_are_in_flight() -> None:
-    assert rest_before_take_s(3, since_s=0.0) == 0.0
-    assert rest_before_take_s(10, since_s=0.0) == pytest.approx(0.01)
-    assert rest_before_take_s(64, since_s=0.0) == pytest.approx(0.025)
-    assert rest_before_take_s(64, since_s=0.005) == pytest.approx(0.02)
-    assert rest_before_take_s(64, since_s=1.0) == 0.0
-
-
-def test_faust_takes_messages_through_the_call_that_rests() -> None:
-    assert "self._fetch_records," in inspect.getsource(AIOKafkaConsumerThread.getmany)
 
 
 def test_the_loop_of_the_consumers_thread_has_the_name_that_the_probe_asks() -> None:

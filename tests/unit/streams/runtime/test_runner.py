@@ -75,25 +75,29 @@ class Bench:
 
     def __init__(self, **settings: object) -> None:
         self.role = GatedRole()
-        self.acknowledged: list[int] = []
+        self.acknowledged: dict[int, int] = {}
+        """The offset up to which each partition is acknowledged."""
         self.paused: list[Place] = []
         self.resumed: list[Place] = []
         self.failures: list[BaseException] = []
-        self.runner: Runner[int] = Runner(
+        self.runner = Runner(
             self.role,
             RuntimeSettings.model_validate({"retry_backoff_min_s": 0.01, **settings}),
-            acknowledge=self.acknowledged.append,
+            acknowledge=self._acknowledge,
             pause=self.paused.append,
             resume=self.resumed.append,
             fail=self.failures.append,
         )
 
+    def _acknowledge(self, place: Place, offset: int) -> None:
+        assert offset > self.acknowledged.get(place[1], 0)
+        self.acknowledged[place[1]] = offset
+
     async def begin(self, generation: int = 1, partitions: tuple[int, ...] = (0, 1)) -> None:
         await self.runner.assigned(frozenset(("in", number) for number in partitions), generation)
 
     async def send(self, *records: Record, generation: int = 1) -> None:
-        for one in records:
-            await self.runner.dispatch(one, one.offset, generation)
+        await self.runner.dispatch(records, generation)
 
     def open(self, *offsets: int) -> None:
         for offset in offsets:
@@ -118,7 +122,7 @@ async def test_steps_of_a_key_run_one_after_another_and_keys_side_by_side() -> N
     await settle()
     assert bench.role.started == [0, 2]
     bench.open(0, 1, 2)
-    await until(lambda: bench.acknowledged == [0, 1, 2])
+    await until(lambda: bench.acknowledged == {0: 3})
     assert bench.role.started == [0, 2, 1]
 
 
@@ -128,9 +132,9 @@ async def test_acknowledgements_wait_for_the_oldest() -> None:
     await bench.send(record(0, key=b"a"), record(1, key=b"b"))
     bench.open(1)
     await until(lambda: bench.runner.unfinished == 1)
-    assert bench.acknowledged == []
+    assert bench.acknowledged == {}
     bench.open(0)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
 
 
 async def test_the_intake_stops_when_every_slot_is_taken() -> None:
@@ -155,7 +159,7 @@ async def test_a_full_window_pauses_its_partition_and_not_the_others() -> None:
     assert bench.role.started == [0, 1, 0]
     assert set(bench.paused) == {PLACE}
     bench.open(0, 1, 2, 3)
-    await until(lambda: sorted(bench.acknowledged) == [0, 0, 1, 2, 3])
+    await until(lambda: bench.acknowledged == {0: 4, 1: 1})
     assert bench.resumed == [PLACE]
 
 
@@ -165,7 +169,7 @@ async def test_a_transient_error_blocks_its_lane_only_and_is_tried_again() -> No
     await bench.begin()
     bench.open(0, 1, 2)
     await bench.send(record(0, key=b"a"), record(1, key=b"a"), record(2, key=b"b"))
-    await until(lambda: bench.acknowledged == [0, 1, 2])
+    await until(lambda: bench.acknowledged == {0: 3})
     assert bench.role.started == [0, 2, 0, 0, 1]
 
 
@@ -177,7 +181,7 @@ async def test_poison_is_buried_and_acknowledged() -> None:
     await bench.begin()
     bench.open(0)
     await bench.send(record(0))
-    await until(lambda: bench.acknowledged == [0])
+    await until(lambda: bench.acknowledged == {0: 1})
     assert bench.role.buried == [0]
     assert bench.failures == []
 
@@ -192,7 +196,7 @@ async def test_a_bad_message_is_told_in_a_sentence_and_a_bug_with_its_stack_but_
     await bench.begin()
     bench.open(0, 1)
     await bench.send(record(0), record(1))
-    await until(lambda: sorted(bench.acknowledged) == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     bad, bug = caplog.records
     assert "no JSON" in bad.getMessage()
     assert not bad.exc_info
@@ -209,7 +213,7 @@ async def test_a_fatal_error_ends_the_process_and_acknowledges_nothing() -> None
     bench.open(0)
     await bench.send(record(0))
     await until(lambda: bool(bench.failures))
-    assert bench.acknowledged == []
+    assert bench.acknowledged == {}
 
 
 async def test_a_message_with_the_key_of_a_running_step_is_joined() -> None:
@@ -218,7 +222,7 @@ async def test_a_message_with_the_key_of_a_running_step_is_joined() -> None:
     await bench.begin()
     await bench.send(record(0, value=b"step"), record(1, value=b"step"))
     bench.open(0, 1)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     assert bench.role.started == [0]
 
 
@@ -229,7 +233,7 @@ async def test_a_message_joined_to_poison_gets_a_step_of_its_own() -> None:
     await bench.begin()
     await bench.send(record(0, value=b"step"), record(1, value=b"step"))
     bench.open(0, 1)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     assert bench.role.started == [0, 1]
     assert bench.role.buried == [0]
 
@@ -243,7 +247,7 @@ async def test_a_message_delivered_again_joins_its_running_step() -> None:
     await bench.begin(2)
     await bench.send(record(0), record(1), generation=2)
     bench.open(0, 1)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     assert bench.role.started == [0, 1]
 
 
@@ -256,10 +260,10 @@ async def test_an_old_generations_acknowledgement_is_dropped_and_remembered() ->
     bench.runner.revoking()
     bench.open(0, 2)
     await until(lambda: bench.runner.unfinished == 0)
-    assert bench.acknowledged == []
+    assert bench.acknowledged == {}
     await bench.begin(2)
     await bench.send(record(0, key=b"a"), record(1, key=b"b"), record(2, key=b"c"), generation=2)
-    assert bench.acknowledged == [0, 1, 2]
+    assert bench.acknowledged == {0: 3}
     assert bench.role.started == [0, 1, 2]
 
 
@@ -275,7 +279,7 @@ async def test_what_finished_before_its_partition_went_elsewhere_is_not_believed
     await bench.begin(3)
     bench.open(0)
     await bench.send(record(0, key=b"a"), record(1, key=b"b"), generation=3)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     assert bench.role.started == [0, 1, 0, 1]
 
 
@@ -291,7 +295,7 @@ async def test_a_process_that_missed_a_generation_believes_nothing_of_what_it_di
     assert bench.role.cancelled == [0]
     bench.open(0)
     await bench.send(record(0, key=b"a"), record(1, key=b"b"), generation=3)
-    await until(lambda: bench.acknowledged == [0, 1])
+    await until(lambda: bench.acknowledged == {0: 2})
     assert bench.role.started == [0, 1, 0, 1]
 
 
@@ -316,7 +320,7 @@ async def test_steps_of_a_partition_that_went_elsewhere_are_cancelled() -> None:
     assert bench.runner.unfinished == 1
     await bench.send(record(0, key=b"b", partition=1), generation=2)
     bench.open(0)
-    await until(lambda: bench.acknowledged == [0])
+    await until(lambda: bench.acknowledged == {1: 1})
 
 
 async def test_a_step_cancelled_before_its_first_line_frees_its_slot() -> None:
@@ -347,7 +351,7 @@ async def test_a_parked_step_lets_others_use_its_slot() -> None:
     await bench.send(record(0, key=b"a"), record(1, key=b"b"), record(2, key=b"c"))
     await until(lambda: bench.role.started == [0, 1, 2])
     bench.open(0, 1, 2)
-    await until(lambda: bench.acknowledged == [0, 1, 2])
+    await until(lambda: bench.acknowledged == {0: 3})
     assert bench.runner.in_flight == 0
 
 
@@ -360,7 +364,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_a_retry() -> None:
         if "_attempt" in repr(task.get_coro()):
             task.cancel()
     bench.open(0)
-    await until(lambda: bench.acknowledged == [0])
+    await until(lambda: bench.acknowledged == {0: 1})
     assert bench.role.started == [0, 0]
 
 
@@ -373,7 +377,7 @@ async def test_the_drain_waits_for_running_steps_up_to_its_limit(limit_s: float)
     bench.open(0)
     if limit_s:
         await bench.runner.drain(limit_s)
-        assert bench.acknowledged == [0]
+        assert bench.acknowledged == {0: 1}
     else:
         await bench.runner.drain(limit_s)
     assert 1 in bench.role.cancelled
@@ -387,6 +391,6 @@ async def test_a_message_that_comes_again_in_one_generation_does_not_block_its_p
     await bench.begin()
     await bench.send(record(0), record(1), record(0), record(1), record(2))
     bench.open(0, 1, 2)
-    await until(lambda: bench.acknowledged == [0, 1, 2])
+    await until(lambda: bench.acknowledged == {0: 3})
     assert bench.role.started == [0, 1, 2]
     assert bench.runner.unfinished == 0
