@@ -5,7 +5,6 @@ The outbox beside a stored context holds the decision's logs only; its other out
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -21,7 +20,8 @@ from telemetry.tracing import Trace, derived
 
 def to_bytes(logs: TaskLogs | None) -> bytes:
     """Return the outbox of a decision; empty for none (a context that was only rebuilt)."""
-    return b"" if logs is None else orjson.dumps(logs, default=_fields)
+    # Fields as they are: in a seventh of the time of pydantic's own writer, which checks what it writes.
+    return b"" if logs is None else orjson.dumps(logs, default=vars)
 
 
 def from_bytes(data: bytes) -> TaskLogs | None:
@@ -41,11 +41,6 @@ def from_bytes(data: bytes) -> TaskLogs | None:
             " upgrade this worker too: the session waits until then"
         )
         raise TransientError(message) from error
-
-
-def _fields(record: Record) -> dict[str, Any]:
-    # In a seventh of the time of pydantic's own writer, which checks what it writes.
-    return vars(record)
 
 
 class Outbox:
