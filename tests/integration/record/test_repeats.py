@@ -10,6 +10,7 @@ from schemas.records import AnyRecord
 from sinks.postgres.store import PostgresStore
 from sinks.postgres.tables import BY_TOPIC
 from stores.postgres.pool import Database
+from stores.postgres.session_logs import SessionLogs
 from tests.fakes.made_session import Made
 from tests.fakes.partition import Partition
 
@@ -59,3 +60,17 @@ async def test_a_record_that_is_driven_again_twice_changes_no_row(
             await partition.append(record).write(store)
     assert await dump(database) == before
     assert partition.refused == []
+
+
+async def test_a_log_with_a_hole_is_whole_when_its_dead_letters_are_driven_again_in_order(
+    store: PostgresStore, database: Database, made: Made
+) -> None:
+    first, lost, stray = made.logs(1, 2), made.logs(3, 1), made.logs(4, 2)
+    partition = Partition(topics.TASK_LOGS).append(first, stray)
+    await store.begin([(topics.TASK_LOGS.name, partition.number)])
+    await partition.write(store)
+    assert [refused.message.offset for refused in partition.refused] == [1]
+    await partition.append(lost, stray).write(store)
+    found = await SessionLogs(database).entries(made.session_id)
+    assert [log.sequence for log in found] == [1, 2, 3, 4, 5]
+    assert len(partition.refused) == 1
