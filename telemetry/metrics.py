@@ -121,7 +121,7 @@ TOOL_CALLS = Counter("maestro_tool_calls_total", "Tool calls by outcome.", ["too
 TOOL_STARTS_REPEATED = Counter(
     "maestro_tool_starts_repeated_total",
     "Tools that were started although another attempt had started them (certain), or may have before its"
-    " process died (possible), by effect class. Of class once there must be none.",
+    " process died (possible), by effect class: pure or idempotent, for others are not started again.",
     ["effect", "certainty"],
 )
 

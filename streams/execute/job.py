@@ -166,7 +166,8 @@ class ExecuteJob(Struct, frozen=True, kw_only=True):
     def note_repeated(self, result: ToolResult, *, is_certain: bool) -> None:
         """Count a tool that was started twice, or may have been."""
         del result
-        if isinstance(self.prepared, Prepared):
+        # Others are not started again: the record's claim or the tool's own hook is asked first.
+        if isinstance(self.prepared, Prepared) and self.prepared.tool.effect in _REPEATABLE:
             certainty = "certain" if is_certain else "possible"
             metrics.TOOL_STARTS_REPEATED.labels(self.prepared.tool.effect.value, certainty).inc()
 

@@ -56,6 +56,7 @@ PLACES = [
     pytest.param(
         EffectClass.PURE, "after the effect", {"taken over": 1, "possible": 1}, id="killed after the start"
     ),
+    pytest.param(EffectClass.ONCE, "after claim", {"taken over": 1}, id="a once tool is started first"),
     pytest.param(EffectClass.PURE, "after complete", {"replayed": 1}, id="killed when it was recorded"),
     pytest.param(
         EffectClass.ONCE, "after the effect", {"taken over": 1}, id="a once tool is not started again"
