@@ -140,24 +140,23 @@ def chat_messages(messages: tuple[Message, ...]) -> list[Chat]:
     # Written out in one function: a long conversation has hundreds of messages, and each prompt has them all.
     results = {message.tool_call_id: message.content for message in messages if message.tool_call_id}
     chat: list[Chat] = []
+    add, roles = chat.append, _ROLES
     for message in messages:
-        if message.role is Role.TOOL:
+        role, calls = message.role, message.calls
+        if role is Role.TOOL:
             continue
-        said: Chat = {"role": _ROLES[message.role], "content": message.content}
-        chat.append(said)
-        if message.calls:
-            said["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments},
-                }
-                for call in message.calls
-            ]
-            # Providers refuse a conversation in which a call has no answer.
-            for call in message.calls:
-                result = results.get(call.id, NOT_ANSWERED)
-                chat.append({"role": "tool", "tool_call_id": call.id, "content": result})
+        if not calls:
+            add({"role": roles[role], "content": message.content})
+            continue
+        asked = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in calls
+        ]
+        add({"role": roles[role], "content": message.content, "tool_calls": asked})
+        # Providers refuse a conversation in which a call has no answer.
+        for call in calls:
+            result = results.get(call.id, NOT_ANSWERED)
+            add({"role": "tool", "tool_call_id": call.id, "content": result})
     return chat
 
 
