@@ -62,7 +62,7 @@ create table generations (
     error_message text,
     attempt_id uuid,
     PRIMARY KEY (id)
-);
+) with (toast_tuple_target=4080);
 
 create table message_embeddings (
     id uuid not null,
