@@ -140,7 +140,8 @@ class SessionStep:
         if logs is None:
             _refuse_lost_command(opened.context, event)
             if not opened.is_rebuilt:
-                await self._forget_feed(after, event)
+                if after.erased:
+                    await self._erasure.forget_feed(event.partition, event.session_id)
                 return True
         if await self._concluded(opened, after, logs, event):
             return True
@@ -162,12 +163,9 @@ class SessionStep:
         await self._outbox.publish(after, logs, partition=event.partition, term=opened.term)
         await point("session.published")
         self._kept.put(opened.followed_by(after), len(new.context))
-        await self._forget_feed(after, event)
-        return True
-
-    async def _forget_feed(self, after: Context, event: Event) -> None:
         if after.erased:
             await self._erasure.forget_feed(event.partition, event.session_id)
+        return True
 
     async def _decided(self, opened: Opened, event: Event) -> tuple[Context, TaskLogs | None]:
         """Return the context after the event, and its logs; the same context and None for nothing to do."""
