@@ -51,11 +51,12 @@ def _freeze(role: str) -> Disturb:
 async def _rolling(world: World) -> str:
     """Stop every process with SIGTERM and start it again, one after the other."""
     codes = set[int | None]()
-    for name in list(world.crew.members):
+    names = [name for role in ROLES for name in world.crew.of(role)]
+    for name in names:
         codes.add(await world.crew.stop(name, again=True))
         await world.crew.ready([name])
     assert codes == {0}, f"exit codes after SIGTERM: {codes}"
-    return f"{len(world.crew.members)} processes"
+    return f"{len(names)} processes"
 
 
 def _scale(role: str) -> Disturb:
