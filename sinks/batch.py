@@ -16,6 +16,8 @@ class Rule(StrEnum):
     """Records of a session's state: the greatest version, strictly; the first of equals."""
     LAST = "last"
     """Records without a version: the newest message."""
+    ONCE = "once"
+    """Judged before they are written, so no key comes twice: to look for another costs a fifth of an insert."""
 
 
 def winners(

@@ -112,6 +112,8 @@ class Table:
         return "\n".join([*parts, self._conflict()])
 
     def _conflict(self) -> str:
+        if self.rule is Rule.ONCE:
+            return ""
         if self.rule is Rule.FIRST:
             return "on conflict do nothing"
         others = (name for name in self.columns if name != self.key)

@@ -108,7 +108,7 @@ TASK_LOGS = Table(
         "session_id:uuid task_id:uuid user_id:text term:bigint cause_id:uuid cause_topic:text "
         "cause_partition:integer cause_offset:bigint trace_id:text occurred_at:instant"
     ),
-    Rule.FIRST,
+    Rule.ONCE,
 )
 
 BY_TOPIC: Mapping[TopicSpec, Table] = MappingProxyType(

@@ -41,7 +41,7 @@ def best(items: list[Item], rule: Rule) -> list[Item]:
 
     def rank(item: Item) -> tuple[tuple[int, int], int]:
         match rule:
-            case Rule.FIRST:
+            case Rule.FIRST | Rule.ONCE:
                 return (0, 0), -item.place
             case Rule.LAST:
                 return (0, 0), item.place
