@@ -17,7 +17,7 @@ class Rule(StrEnum):
     LAST = "last"
     """Records without a version: the newest message."""
     ONCE = "once"
-    """Judged before they are written, so no key comes twice: to look for another costs a fifth of an insert."""
+    """Judged before they are written, so no key comes twice: looking for another is a fifth of an insert."""
 
 
 def winners(
