@@ -59,7 +59,7 @@ class Publisher:
 
     def __init__(self, kafka: KafkaSettings, *, names: TopicNames, codec: Codec, source: str) -> None:
         self._kafka = kafka
-        self._names = names
+        self._topics = {kind: names.full(spec) for kind, spec in BY_RECORD.items()}
         self._codec = codec
         self._source = f"/maestro/{source}".encode()
         self._producer: Any = None
@@ -151,17 +151,8 @@ class Publisher:
 
         """
         messages = [self._message(record, trace) for record in records]
-        if not messages:
-            return
-        started = perf_counter()
-        failures = [
-            _failed(sent.topic, problem)
-            for sent in await self._sent(messages, partition)
-            if (problem := sent.problem) is not None
-        ]
-        if failures:
-            raise next((each for each in failures if isinstance(each, FatalError)), failures[0])
-        PUBLISH_SECONDS.observe(perf_counter() - started)
+        if messages:
+            _ = await self._sent(messages, partition)
 
     async def send_raw(
         self,
@@ -205,11 +196,7 @@ class Publisher:
         return known
 
     async def _delivered(self, message: _Message, partition: int) -> Delivery:
-        started = perf_counter()
         (sent,) = await self._sent([message], partition)
-        if (problem := sent.problem) is not None:
-            raise _failed(sent.topic, problem) from problem
-        PUBLISH_SECONDS.observe(perf_counter() - started)
         placed = sent.outcome
         return Delivery(sent.topic, placed.partition, placed.offset, placed.timestamp)
 
@@ -217,13 +204,14 @@ class Publisher:
         self, record: Record, trace: Trace
     ) -> tuple[str, bytes, bytes, Sequence[tuple[str, bytes | None]]]:
         value = self._codec.encode(record)
-        topic = self._names.full(BY_RECORD[type(record)])
+        topic = self._topics[type(record)]
         if len(value) > MAX_VALUE_BYTES:
             raise _too_large(topic, len(value))
         return topic, key_of(record).encode(), value, headers_of(record, trace=trace, source=self._source)
 
     async def _sent(self, messages: Sequence[_Message], partition: int) -> list[Sent]:
-        """Return the records when each is acknowledged, has failed or is overdue."""
+        """Return the records when all are acknowledged; raise the first failure when all are settled."""
+        started = perf_counter()
         call = Awaited([message[0] for message in messages])
         self._unacknowledged[call.future] = monotonic()
         try:
@@ -235,9 +223,16 @@ class Publisher:
             await call.future
         finally:
             del self._unacknowledged[call.future]
+        failures: list[MaestroError] = []
         for sent in call.sent:
-            if sent.problem is None:
+            problem = sent.problem
+            if problem is None:
                 self._published[sent.topic] = self._published.get(sent.topic, 0) + 1
+            else:
+                failures.append(_failed(sent.topic, problem))
+        if failures:
+            raise next((each for each in failures if isinstance(each, FatalError)), failures[0])
+        PUBLISH_SECONDS.observe(perf_counter() - started)
         return call.sent
 
     async def _put(self, sent: Sent, message: _Message, partition: int) -> None:
@@ -289,12 +284,15 @@ class Publisher:
 
 
 def _failed(topic: str, problem: BaseException) -> MaestroError:
-    if isinstance(problem, KafkaError | TimeoutError):
-        problem = translated(problem, doing=f"publishing to {topic}")
-    if not isinstance(problem, MaestroError):
+    if isinstance(problem, MaestroError):
+        failure = problem
+    elif isinstance(problem, KafkaError | TimeoutError):
+        failure = translated(problem, doing=f"publishing to {topic}")
+        failure.__cause__ = problem
+    else:
         raise problem
-    PUBLISH_FAILURES.labels(topic, problem.code).inc()
-    return problem
+    PUBLISH_FAILURES.labels(topic, failure.code).inc()
+    return failure
 
 
 def _too_large(topic: str, size: int) -> PoisonError:
