@@ -4,6 +4,8 @@ import re
 from typing import Annotated, Any
 
 import orjson
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -48,6 +50,20 @@ def _checked_json(text: str) -> str:
     try:
         orjson.loads(clean)
     except orjson.JSONDecodeError as error:
+        message = f"is not JSON: {error}"
+        raise ValueError(message) from error
+    return clean
+
+
+_SKIM = Decoder(Raw).decode
+"""Checks the form and makes no values: a third of the time for the long texts that most readers pass on."""
+
+
+def _written_json(text: str) -> str:
+    clean = json_without_nul(text)
+    try:
+        _ = _SKIM(clean)
+    except DecodeError as error:
         message = f"is not JSON: {error}"
         raise ValueError(message) from error
     return clean
@@ -103,11 +119,8 @@ JsonText = Annotated[
 ]
 """A string that holds JSON."""
 
-OwnJson = str
-"""A string that holds JSON which one of our workers wrote, without U+0000.
-
-Whoever reads the JSON finds out whether it is any. Some are long, and most who read the record do not look.
-"""
+OwnJson = Annotated[str, AfterValidator(_written_json)]
+"""A string that holds JSON which one of our workers wrote."""
 
 JsonInput = Annotated[JsonText, AfterValidator(_not_too_deep), AfterValidator(_without_tiny_numbers)]
 """A string that holds JSON which somebody outside wrote, in a form that every store takes."""
