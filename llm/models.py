@@ -14,7 +14,7 @@ _BUILT_IN_SCRIPTS = Path(__file__).parent / "scripts"
 class Models:
     """A model that passes each request on by the name of its model."""
 
-    def __init__(self, *, rehearsal: Model, provider: Model) -> None:
+    def __init__(self, *, rehearsal: Model, provider: ProviderModel) -> None:
         self._rehearsal = rehearsal
         self._provider = provider
 
@@ -27,6 +27,10 @@ class Models:
         """
         model = self._rehearsal if request.model.partition(":")[0] == NAME else self._provider
         return await model.complete(request, on_delta)
+
+    async def prepare(self) -> None:
+        """Do what takes real models seconds before their first call. Not needed: the call does it as well."""
+        await self._provider.prepare()
 
 
 def build_models(settings: ModelSettings) -> Models:

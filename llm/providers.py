@@ -53,6 +53,10 @@ class ProviderModel:
             raise translated(error, request.model) from error
         return checked(assembly.completion(cost_of(library, request.model, assembly.usage)))
 
+    async def prepare(self) -> None:
+        """Load the library, which takes seconds, before the first call has to wait for it."""
+        _ = await self._loaded()
+
     async def _loaded(self) -> Any:
         async with self._loading:
             if self._library is None:

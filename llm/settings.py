@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llm.patience import Patience
+from llm.rehearsal import NAME
 
 
 class ModelSettings(BaseSettings):
@@ -15,7 +16,7 @@ class ModelSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MAESTRO_MODEL_", frozen=True)
 
     default: str = Field(
-        default="rehearsal",
+        default=NAME,
         min_length=1,
         max_length=200,
         description="Model of the built-in agents: `rehearsal` works offline;"
@@ -59,6 +60,12 @@ class ModelSettings(BaseSettings):
         description="Folder with scripts of your own for the rehearsal model:"
         " NAME.yaml there is the model rehearsal:NAME.",
     )
+
+    @property
+    def expects_provider(self) -> bool:
+        """Whether real models are likely to be asked: one answers by default, or a way to one is named."""
+        is_offline = self.default.partition(":")[0] == NAME
+        return not is_offline or self.base_url is not None or self.api_key is not None
 
 
 def patience_of(settings: ModelSettings) -> Patience:

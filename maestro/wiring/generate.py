@@ -1,9 +1,10 @@
 """Builds the generate worker."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from llm.models import build_models
+from llm.models import Models, build_models
 from llm.settings import ModelSettings, patience_of
 from maestro.process_settings import ProcessSettings
 from maestro.settings import load
@@ -28,10 +29,11 @@ async def generate_worker() -> AsyncGenerator[Worker]:
     settings, models, runtime, process = load(
         GenerateSettings, ModelSettings, RuntimeSettings, ProcessSettings
     )
-    async with open_wires("maestro.generate") as wires:
+    model = build_models(models)
+    async with _prepared(model if models.expects_provider else None), open_wires("maestro.generate") as wires:
         bus = wires.bus
         generating = Generating(
-            model=build_models(models),
+            model=model,
             tools=build_registry(),
             record=Steps(wires.database),
             feed=Feed(wires.redis),
@@ -54,3 +56,19 @@ async def generate_worker() -> AsyncGenerator[Worker]:
         worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
         async with observed_worker(worker, wires, group):
             yield worker
+
+
+@asynccontextmanager
+async def _prepared(model: Models | None) -> AsyncGenerator[None]:
+    """Prepare the models while the worker connects and joins its group.
+
+    Whoever takes over a dead one's calls would keep them waiting for seconds otherwise.
+    """
+    preparing = None if model is None else asyncio.create_task(model.prepare())
+    try:
+        yield
+    finally:
+        if preparing is not None:
+            preparing.cancel()
+            # A library that cannot be loaded fails the calls that need it, with their reasons.
+            _ = await asyncio.gather(preparing, return_exceptions=True)
