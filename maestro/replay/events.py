@@ -20,7 +20,7 @@ from schemas.records import (
     ToolResult,
     UserMessage,
 )
-from schemas.topics import BY_NAME, GENERATIONS, SESSION_COMMANDS, TIMERS, TOOL_RESULTS, USER_MESSAGES
+from schemas.topics import BY_NAME, GENERATIONS, TIMERS, TOOL_RESULTS, USER_MESSAGES
 from stores.postgres.pool import Database
 from stores.postgres.steps import Steps
 from streams.session.context import Context
@@ -31,9 +31,9 @@ from streams.session.payload_text import read_payload
 from streams.session.payloads import ResultIgnored
 from streams.session.redecide import event_of
 from streams.session.replayed import agent_of, message_of, timer_of
+from streams.session.role import INPUTS
 from streams.session.rules import Rules
 
-_INPUTS = (USER_MESSAGES, SESSION_COMMANDS, TIMERS, GENERATIONS, TOOL_RESULTS)
 _LOOK_LIMIT_S = 15.0
 
 
@@ -121,7 +121,7 @@ class Events:
 
     async def _published(self, logs: TaskLogs) -> EventRecord | None:
         spec = BY_NAME.get(logs.cause_topic)
-        if spec not in _INPUTS:
+        if spec not in INPUTS:
             return None
         reader = await self._reader(logs.cause_partition)
         place = (self._kafka.names.full(spec), logs.cause_partition)
@@ -142,7 +142,7 @@ class Events:
 
     async def _reader(self, partition: int) -> TopicReader:
         if partition not in self._readers:
-            reader = self._kafka.reader(*_INPUTS, partitions=[partition])
+            reader = self._kafka.reader(*INPUTS, partitions=[partition])
             self._readers[partition] = await self._stack.enter_async_context(reader)
         return self._readers[partition]
 

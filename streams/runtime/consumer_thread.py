@@ -27,7 +27,10 @@ class Flow(Protocol):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that keeps the group membership, however busy the process is, and fetches."""
+    """The thread that keeps the group membership, however busy the process is, and fetches.
+
+    The private names of the client are those of a pinned version; tests guard them.
+    """
 
     _known: tuple[Any, set[TP]] = (None, set())
 

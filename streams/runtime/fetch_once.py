@@ -37,6 +37,7 @@ class FetchOnce(Request[_Written]):
     def __init__(self, request: FetchRequest) -> None:
         self.topics = request.topics
         """Partitions with their offsets and most bytes, with which the fetcher compares the answer."""
+        # The request keeps them to itself; a test guards the names.
         self._most_bytes: int = request._max_bytes  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         self._wait_ms: int = request._max_wait_ms  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 

@@ -1,5 +1,6 @@
 """A small world for paid steps: fakes of every port, with a place to die before and after each call."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -233,3 +234,18 @@ class OncePort:
 def away() -> TransientError:
     """A store that is away for a moment."""
     return TransientError("away")
+
+
+async def taken_over_while_frozen(world: World) -> None:
+    """Let an attempt stand still for longer than its lease, another do it all, and the first go on."""
+    gate = asyncio.Event()
+    world.during_work = gate.wait
+    frozen = asyncio.create_task(world.run())
+    await asyncio.sleep(0.01)
+    world.now_ms += int(LEASE_S * 1000) + 1
+    world.during_work = None
+    await world.run()
+    gate.set()
+    async with asyncio.timeout(5):
+        await frozen
+    assert world.calls == 2

@@ -9,7 +9,7 @@ from schemas.lists import EffectClass
 from streams.generate.job import GenerateJob
 from tests.unit.streams.generate.feeds import ATTEMPT
 from tests.unit.streams.generate.test_job import FakeModel, job
-from tests.unit.streams.paid_world import LEASE_S, Killed, Process, World
+from tests.unit.streams.paid_world import LEASE_S, Killed, Process, World, taken_over_while_frozen
 
 
 def value(name: str, **labels: str) -> float:
@@ -83,17 +83,7 @@ def test_a_step_after_a_dead_one_counts_what_may_have_been_done_twice(
 
 async def test_a_step_that_was_taken_over_while_it_froze_was_certainly_done_twice() -> None:
     world, counted = World(), Counted()
-    gate = asyncio.Event()
-    world.during_work = gate.wait
-    frozen = asyncio.create_task(world.run())
-    await asyncio.sleep(0.01)
-    world.now_ms += int(LEASE_S * 1000) + 1
-    world.during_work = None
-    await world.run()
-    gate.set()
-    async with asyncio.timeout(5):
-        await frozen
-    assert world.calls == 2
+    await taken_over_while_frozen(world)
     assert counted.gained == {"taken over": 1, "possible": 1, "lost": 1, "certain": 1, "replayed": 1}
 
 

@@ -9,7 +9,16 @@ import pytest
 from schemas.errors import TransientError
 from schemas.lists import EffectClass, ToolOutcome
 from streams.journaled import OnceTokens
-from tests.unit.streams.paid_world import LEASE_S, SESSION, START_MS, Killed, Process, World, away
+from tests.unit.streams.paid_world import (
+    LEASE_S,
+    SESSION,
+    START_MS,
+    Killed,
+    Process,
+    World,
+    away,
+    taken_over_while_frozen,
+)
 
 DEATHS: list[Callable[[], BaseException]] = [Killed, asyncio.CancelledError, away]
 
@@ -95,17 +104,7 @@ async def test_of_two_attempts_at_once_one_works_and_both_publish_its_result() -
 
 async def test_a_frozen_attempt_that_was_taken_over_publishes_the_others_result() -> None:
     world = World()
-    gate = asyncio.Event()
-    world.during_work = gate.wait
-    frozen = asyncio.create_task(world.run())
-    await asyncio.sleep(0.01)
-    world.now_ms += int(LEASE_S * 1000) + 1
-    world.during_work = None
-    await world.run()
-    gate.set()
-    async with asyncio.timeout(5):
-        await frozen
-    assert world.calls == 2
+    await taken_over_while_frozen(world)
     assert [each.result for each in world.published] == ["2", "2"]
 
 
