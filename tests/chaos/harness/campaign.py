@@ -27,7 +27,7 @@ TABLE = Path("docs/reliability.md")
 
 
 async def run_stint(
-    stack: EmbeddedStack, folder: Path, stint: Stint, *, lanes: int, say: Say
+    stack: EmbeddedStack, folder: Path, stint: Stint, *, say: Say
 ) -> tuple[list[Kill], list[Fault], Part]:
     """Run one stint on a running stack. A broken promise does not raise: it is a problem of the part."""
     began = time.monotonic()
@@ -35,7 +35,7 @@ async def run_stint(
     faults: list[Fault] = []
     async with running_world(stack, folder, stint.shape) as world:
         say(f"all processes are ready after {time.monotonic() - began:.0f} s")
-        problems = await kill_all(world, stint.points, kills, lanes=lanes, say=say)
+        problems = await kill_all(world, stint.points, kills, lanes=stint.lanes, say=say)
         for name in stint.faults:
             problems += await _disturbed(world, name, faults, say)
         problems += await settled(world)
@@ -86,7 +86,7 @@ async def _run(stint: Stint, given: argparse.Namespace) -> bool:
     say(f"seed {stint.shape.seed}: {len(stint.points)} kills, faults: {', '.join(stint.faults) or 'none'}")
     folder = Path(tempfile.mkdtemp(prefix="maestro-chaos-stint-"))
     async with own_stack() as stack:
-        kills, faults, part = await run_stint(stack, folder, stint, lanes=given.lanes, say=say)
+        kills, faults, part = await run_stint(stack, folder, stint, say=say)
     if not stint.shape.broken:
         results.append(given.results, [*kills, *faults, part])
     for problem in part.problems[:20]:
@@ -108,7 +108,7 @@ def main() -> int:
         TABLE.write_text(report.page(list(results.read(given.results))))
         return 0
     if given.full:
-        plan = stints.full_campaign(width=given.width)
+        plan = stints.full_campaign(width=given.width, lanes=given.lanes)
     elif given.fault:
         plan = [
             stints.disturbing_stint(
@@ -124,6 +124,7 @@ def main() -> int:
                 kills=given.kills or len(points),
                 static=not given.not_static,
                 width=given.width,
+                lanes=given.lanes,
             )
         ]
     if given.take_away:
@@ -145,8 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     _ = add("--results", type=Path, default=RESULTS, help="file that results are added to")
     _ = add("--not-static", action="store_true", help="names are not kept over restarts: partitions move")
     _ = add("--take-away", choices=list(BREAKAGES), help="a rule, to see that its loss is noticed")
-    _ = add("--width", type=int, default=10, help="sessions at a time")
-    _ = add("--lanes", type=int, default=2, help="roles that are killed in at a time")
+    _ = add("--width", type=int, default=8, help="sessions at a time")
+    _ = add("--lanes", type=int, default=4, help="roles that are killed in at a time")
     _ = add("--long-tool-s", type=float, default=20.0, help="seconds of the long tool call")
     return parser
 

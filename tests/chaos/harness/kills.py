@@ -43,7 +43,7 @@ def role_of(point: str) -> str:
     return point.partition(".")[0]
 
 
-async def kill_at(world: World, point: str, nth: int) -> Kill:
+async def kill_at(world: World, point: str, nth: int, *, lanes: int) -> Kill:
     """Kill whoever passes the point for the `nth` time from now on.
 
     Raises:
@@ -65,6 +65,7 @@ async def kill_at(world: World, point: str, nth: int) -> Kill:
         pid=parked.pid,
         at=at,
         gone_at=gone_at,
+        lanes=lanes,
         session=parked.session or _session_of(world, parked),
         step=parked.step,
         open=len(before),
@@ -126,7 +127,7 @@ async def kill_all(
     async def lane() -> None:
         while (point := await _next(waiting, busy, changed)) is not None:
             try:
-                done.append(await kill_at(world, point, world.chance.randint(1, _MOST_PASSES)))
+                done.append(await kill_at(world, point, world.chance.randint(1, _MOST_PASSES), lanes=lanes))
                 say(f"{len(done)}/{len(points)} {described(done[-1])}")
             except AssertionError as error:
                 problems.append(f"kill at {point}: {error}")

@@ -72,8 +72,9 @@ def _points(kills: Sequence[Kill]) -> str:
             str(sum(kill.model_repeats for kill in found)),
             ", ".join(str(sum(kill.tool_repeats.get(effect, 0) for kill in found)) for effect in EFFECTS),
             str(sum(kill.order_violations for kill in found)),
-            _times(kill.answer_s for kill in found if kill.static),
-            _times(kill.answer_s for kill in found if not kill.static),
+            _times(kill.answer_s for kill in found if kill.static and kill.lanes == 1),
+            _times(kill.answer_s for kill in found if not kill.static and kill.lanes == 1),
+            _times(kill.all_s for kill in found if kill.lanes == 1),
             _times(kill.all_s for kill in found),
         )
         for point, meaning in POINTS.items()
@@ -89,6 +90,7 @@ def _points(kills: Sequence[Kill]) -> str:
         "s to its run's answer, names kept",
         "s to its run's answer, partitions move",
         "s to all answers",
+        "s to all answers, all kills",
     )
     return _table(head, rows)
 

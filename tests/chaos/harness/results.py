@@ -11,7 +11,8 @@ import orjson
 class Kill:
     """One process killed at one point. `at` and `gone_at` are wall clock, the others seconds after `at`.
 
-    `answer_s` is about the run whose step stood there, `all_s` about everything asked before.
+    `answer_s` is about the run whose step stood there, `all_s` about everything asked before. `lanes`: roles
+    that were killed in at the same time.
     """
 
     point: str
@@ -21,6 +22,7 @@ class Kill:
     pid: int
     at: float
     gone_at: float
+    lanes: int
     session: str | None = None
     step: str | None = None
     ready_s: float | None = None

@@ -26,14 +26,18 @@ class Stint:
     shape: Shape
     points: Sequence[str] = ()
     faults: Sequence[str] = ()
+    lanes: int = 4
+    """Roles that are killed in at the same time."""
 
 
-def killing_stint(*, seed: int, points: Sequence[str], kills: int, static: bool, width: int) -> Stint:
+def killing_stint(
+    *, seed: int, points: Sequence[str], kills: int, static: bool, width: int, lanes: int
+) -> Stint:
     """Return a stint of `kills` kills, at each point as often as at the others, in an order of the seed."""
     rounds = -(-kills // len(points))
     chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
     order = [point for _ in range(rounds) for point in chance.sample(list(points), len(points))]
-    return Stint(shape=Shape(seed=seed, static=static, width=width), points=order[:kills])
+    return Stint(shape=Shape(seed=seed, static=static, width=width), points=order[:kills], lanes=lanes)
 
 
 def disturbing_stint(*, seed: int, faults: Sequence[str], width: int, wait_s: float) -> Stint:
@@ -46,11 +50,13 @@ def disturbing_stint(*, seed: int, faults: Sequence[str], width: int, wait_s: fl
     return Stint(shape=Shape(seed=seed, static=is_measured, width=width, wait_s=wait_s), faults=faults)
 
 
-def full_campaign(*, width: int) -> list[Stint]:
+def full_campaign(*, width: int, lanes: int) -> list[Stint]:
     """Return all stints: every point with names that are kept and with names that are not, every fault."""
     points = list(POINTS)
     stints = [
-        killing_stint(seed=seed, points=points, kills=len(points), static=seed % 3 != 1, width=width)
+        killing_stint(
+            seed=seed, points=points, kills=len(points), static=seed % 3 != 1, width=width, lanes=lanes
+        )
         for seed in range(FULL_ROUNDS)
     ]
     seed = len(stints)
@@ -65,6 +71,13 @@ def full_campaign(*, width: int) -> list[Stint]:
         for names in groups:
             stints.append(disturbing_stint(seed=seed, faults=names, width=width, wait_s=_LONG_S))
             seed += 1
+    # One at a time: how long a kill alone is felt.
+    stints += [
+        killing_stint(
+            seed=seed + number, points=points, kills=len(points), static=is_kept, width=width, lanes=1
+        )
+        for number, is_kept in enumerate((True, False))
+    ]
     return stints
 
 

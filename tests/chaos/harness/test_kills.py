@@ -28,9 +28,9 @@ async def test_what_is_killed_or_disturbed_loses_and_repeats_nothing(
     stack: EmbeddedStack, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    kills_only = killing_stint(seed=SEED, points=POINTS, kills=len(POINTS), static=True, width=5)
+    kills_only = killing_stint(seed=SEED, points=POINTS, kills=len(POINTS), static=True, width=5, lanes=2)
     stint = replace(kills_only, faults=(FAULT,))
-    kills, faults, part = await run_stint(stack, tmp_path, stint, lanes=2, say=said.append)
+    kills, faults, part = await run_stint(stack, tmp_path, stint, say=said.append)
     assert not part.problems, said
     assert sorted(kill.point for kill in kills) == sorted(POINTS)
     assert [fault.fault for fault in faults] == [FAULT]

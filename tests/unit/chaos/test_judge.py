@@ -20,7 +20,15 @@ def kill(
 ) -> Kill:
     """A kill at a moment."""
     return Kill(
-        point=point, seed=1, static=True, process=process, pid=pid, at=at, gone_at=at + 0.5, step=step
+        point=point,
+        seed=1,
+        static=True,
+        process=process,
+        pid=pid,
+        at=at,
+        gone_at=at + 0.5,
+        lanes=1,
+        step=step,
     )
 
 

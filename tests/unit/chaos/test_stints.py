@@ -1,6 +1,7 @@
 """A campaign covers every point and fault often enough, can be cut into parts, and its page adds them up."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.chaos.harness.results import Fault, Kill, Part
 
 
 def test_a_full_campaign_kills_at_every_point_and_disturbs_everything_often_enough() -> None:
-    campaign = stints.full_campaign(width=10)
+    campaign = stints.full_campaign(width=10, lanes=4)
     kills = Counter(point for stint in campaign for point in stint.points)
     faults = Counter(fault for stint in campaign for fault in stint.faults)
     assert kills.keys() == POINTS.keys() >= NAMED.keys()
@@ -26,7 +27,7 @@ def test_a_full_campaign_kills_at_every_point_and_disturbs_everything_often_enou
 
 
 def test_parts_add_up_to_the_whole() -> None:
-    campaign = stints.full_campaign(width=10)
+    campaign = stints.full_campaign(width=10, lanes=4)
     parts = [stint for number in range(1, 8) for stint in stints.part_of(campaign, f"{number}/7")]
     assert sorted(stint.shape.seed for stint in parts) == [stint.shape.seed for stint in campaign]
     with pytest.raises(ValueError, match="no part"):
@@ -35,7 +36,7 @@ def test_parts_add_up_to_the_whole() -> None:
 
 def test_a_seed_gives_the_same_kills_again() -> None:
     def stint(seed: int) -> stints.Stint:
-        return stints.killing_stint(seed=seed, points=list(POINTS), kills=50, static=True, width=10)
+        return stints.killing_stint(seed=seed, points=list(POINTS), kills=50, static=True, width=10, lanes=2)
 
     assert stint(3) == stint(3) != stint(4)
 
@@ -49,6 +50,7 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
         pid=7,
         at=0.0,
         gone_at=0.1,
+        lanes=1,
         answer_s=3.0,
         all_s=4.0,
         model_repeats=1,
@@ -73,8 +75,9 @@ def test_the_page_adds_up_what_was_kept(tmp_path: Path) -> None:
     results.append(path, [kill])
     results.append(path, [fault, part])
     assert list(results.read(path)) == [kill, fault, part]
-    page = report.page([kill, kill, fault, part])
-    assert "| 2 | 0 | 2 | 4, 0, 0, 0 | 0 | 3.0, 3.0 | - | 4.0, 4.0 |" in page
+    among_others = replace(kill, lanes=4, answer_s=30.0, all_s=40.0)
+    page = report.page([kill, among_others, fault, part])
+    assert "| 2 | 0 | 2 | 4, 0, 0, 0 | 0 | 3.0, 3.0 | - | 4.0, 4.0 | 22.0, 40.0 |" in page
     assert "| kills at named points | 2 |" in page
     assert "| runs lost | 1 |" in page
     assert "| redis flush | 1 | 1 | 3 | 1 | 2.0, 2.0 | - |" in page
