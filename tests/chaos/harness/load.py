@@ -102,20 +102,18 @@ class Load:
         self.sent[message.id or ""] = Sent(id=message.id or "", session=session, at=time.time())
         return message.id or ""
 
-    async def follow(self) -> None:
+    async def follow(self, reader: TopicReader) -> None:
         """Read what runs say until cancelled, over every outage."""
-        topic = self.ground.names.full(RUNS)
-        async with TopicReader(self.ground.kafka, [topic], start=Start.BEGINNING) as reader:
-            while True:
-                try:
-                    found = await reader.read(timeout_s=1.0)
-                except TransientError:
-                    await asyncio.sleep(0.5)
-                    continue
-                for message in found:
-                    self._note(message.value)
-                async with self._moved:
-                    self._moved.notify_all()
+        while True:
+            try:
+                found = await reader.read(timeout_s=1.0)
+            except TransientError:
+                await asyncio.sleep(0.5)
+                continue
+            for message in found:
+                self._note(message.value)
+            async with self._moved:
+                self._moved.notify_all()
 
     def _note(self, value: bytes | None) -> None:
         try:
@@ -160,8 +158,12 @@ async def running_load(ground: Ground, *, seed: int, width: int) -> AsyncGenerat
     for agent in AGENTS:
         await ground.apply(agent)
     load = Load(ground, seed, width)
-    async with asyncio.TaskGroup() as group:
-        following = group.create_task(load.follow(), name="answers")
+    topic = ground.names.full(RUNS)
+    async with (
+        TopicReader(ground.kafka, [topic], start=Start.BEGINNING) as reader,
+        asyncio.TaskGroup() as group,
+    ):
+        following = group.create_task(load.follow(reader), name="answers")
         asking = group.create_task(load.run(), name="load")
         try:
             yield load
