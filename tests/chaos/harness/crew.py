@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maestro.embedded.keeper import answers_ok
-from maestro.embedded.ports import pick_port
+from maestro.embedded.ports import HeldPorts
 from maestro.embedded.process import ChildProcess, ProcessSpec
 from maestro.embedded.restart import FIRST_DELAY_S
 from tests.chaos.harness.parking import NAME, SOCKET
@@ -53,13 +53,14 @@ class Crew:
         self._socket = socket
         self._model_root = model_root
         self._static = static
+        self._ports = HeldPorts()
         self.members: dict[str, Member] = {}
         self.fell: list[tuple[str, int | None]] = []
 
     def add(self, role: str, number: int, *, group: str = "") -> str:
         """Start one more process of a role and return its name; `group` sets its consumer group apart."""
         name = f"{role}-{number}{group}"
-        port = pick_port([member.port for member in self.members.values()])
+        port = self._ports.pick()
         member = Member(name, role, port, ChildProcess(self._spec(name, role, port, group)))
         self.members[name] = member
         member.child.start()
@@ -137,6 +138,7 @@ class Crew:
         async with asyncio.TaskGroup() as group:
             for child in running:
                 group.create_task(child.stop(10.0))
+        self._ports.release()
 
     def _start_again(self, member: Member) -> None:
         member.is_wanted = True

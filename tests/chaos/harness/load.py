@@ -17,6 +17,8 @@ from tests.fleet.effects import NAMES
 from tests.fleet.fleet import Ground
 
 MESSAGES_PER_SESSION = 2
+_LONGEST_PAUSE_S = 2.0
+"""Before a session follows one that was answered: the machine is to be disturbed, not filled."""
 _THRICE_EVERY = 5
 _CAREFUL_EVERY = 8
 _MODEL = "openai/chaos"
@@ -141,6 +143,7 @@ class Load:
             ]
             while not self._is_over and await self.answered(asked, within_s=5.0):
                 pass
+            await asyncio.sleep(chance.uniform(0, _LONGEST_PAUSE_S))
 
     async def _acknowledged(self, message: UserMessage) -> None:
         while True:

@@ -43,10 +43,11 @@ def killing_stint(
 def disturbing_stint(*, seed: int, faults: Sequence[str], width: int, wait_s: float) -> Stint:
     """Return a stint of disturbances; `wait_s` is how long the long tool call takes.
 
-    Names are not kept, so that who is away loses its place; the slow runs are alone, under kept names.
+    Names are not kept, so that who is away loses its place; the slow runs are alone, under kept names. Beside
+    the long tool call there is little load: it is the time that counts.
     """
     is_measured = SLOW_RUNS in faults
-    width = 0 if is_measured else width
+    width = 0 if is_measured else 1 if LONG_TOOL in faults else width
     return Stint(shape=Shape(seed=seed, static=is_measured, width=width, wait_s=wait_s), faults=faults)
 
 
