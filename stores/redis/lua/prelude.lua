@@ -1,6 +1,6 @@
 -- Put before every other script: the server's clock, and the epoch that a partition's data belongs to.
--- KEYS[1] of every script but those of recents is the partition's epoch marker, a text: who began it, its birth in
--- microseconds, and the server's run id, with a slash between. That text is the epoch's id.
+-- KEYS[1] of every script but those of recents and the edge is the partition's epoch marker, a text: who began it, its
+-- birth in microseconds, and the server's run id, with a slash between. That text is the epoch's id.
 -- ARGV[1] of these scripts is the id of the connection that runs them: it begins an epoch where the marker is missing.
 
 local function clock_ms()

@@ -1,0 +1,143 @@
+"""What the replicas of the HTTP edge share of each user: limits, idempotency keys, writes not yet read."""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from stores.redis.connection import RedisConnection
+from stores.redis.replies import as_int, as_list, as_text
+from stores.redis.scripts import (
+    EDGE_FORGET,
+    EDGE_NOTE,
+    EDGE_REMEMBER,
+    EDGE_RUN_BEGIN,
+    EDGE_SPEND,
+    EDGE_WRITES,
+)
+
+MOST_WRITES = 500
+"""Writes of one user that are remembered; of more, the newest."""
+
+_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a user's window says of one more request."""
+
+    allowed: bool
+    left: int
+    """Requests that the window still has."""
+    retry_after_s: int
+    """Seconds until the window ends, rounded up: after them a request is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is kept under an idempotency key."""
+
+    value: str
+    """The first value that was given with the key."""
+    is_first: bool
+    """Whether it is the caller's own, just now."""
+    is_same_request: bool
+    """Whether the key came with the same request the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An event that a user published and that the record may not show yet."""
+
+    event_id: str
+    session_id: str
+    kind: str
+
+
+class EdgeKeys:
+    """The edge's keys of all users. Every one expires, by the server's clock.
+
+    Every method raises TransientError when Redis cannot be reached.
+
+    Keys of a user carry `{user}`, so that a cluster spreads users. None belongs to an epoch: a Redis that
+    forgets them makes limits begin again and a retried key a new request, whose message id decides then.
+    """
+
+    def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
+        self._prefix = f"{connection.keys.prefix}edge:"
+
+    async def spend(self, user_id: str, *, limit: int, window_s: int) -> Spent:
+        """Count a request in the window of `window_s` seconds that the user's first request began.
+
+        At most `limit` are allowed in one window; refused ones do not count.
+        """
+        key = self._key(user_id, f"rate:{window_s}")
+        reply = as_list(await self._connection.run(EDGE_SPEND, key, b"%d" % limit, b"%d" % (window_s * _MS)))
+        left, ends_in_ms = as_int(reply[0]), as_int(reply[1])
+        return Spent(allowed=left >= 0, left=max(left, 0), retry_after_s=_seconds_up(ends_in_ms))
+
+    async def begin_run(self, user_id: str, run_id: str, *, most: int, keep_s: int) -> bool:
+        """Count a run among those of the user that are running; False when there are `most` already.
+
+        A run that is counted already counts once, and is kept for `keep_s` seconds from now: one whose end
+        nobody told leaves by itself.
+        """
+        reply = await self._connection.run(
+            EDGE_RUN_BEGIN,
+            self._key(user_id, "runs"),
+            run_id.encode(),
+            b"%d" % most,
+            b"%d" % (keep_s * _MS),
+        )
+        return as_int(reply) == 1
+
+    async def end_run(self, user_id: str, run_id: str) -> None:
+        """Count a run no longer. Nothing happens when it is not counted."""
+        await self._connection.command(b"ZREM", self._key(user_id, "runs"), run_id.encode())
+
+    async def remember_key(
+        self, user_id: str, key: str, request_hash: str, value: str, *, keep_s: int
+    ) -> Remembered:
+        """Keep the first value that comes with an idempotency key of the user for `keep_s` seconds.
+
+        `request_hash` says which request it was; it must not hold a line break.
+        """
+        # Hashed: a key is whatever a client made up, and as long.
+        name = hashlib.sha256(key.encode()).hexdigest()
+        text = f"{request_hash}\n{value}".encode()
+        reply = await self._connection.run(
+            EDGE_REMEMBER, self._key(user_id, f"key:{name}"), text, b"%d" % keep_s
+        )
+        if reply is None:
+            return Remembered(value, is_first=True, is_same_request=True)
+        kept_hash, _, kept = as_text(reply).partition("\n")
+        return Remembered(kept, is_first=False, is_same_request=kept_hash == request_hash)
+
+    async def note_write(
+        self, user_id: str, session_id: str, event_id: str, kind: str, *, keep_s: int
+    ) -> None:
+        """Remember for `keep_s` seconds that the user published an event. Neither part holds a blank."""
+        write = f"{event_id} {session_id} {kind}".encode()
+        await self._connection.run(
+            EDGE_NOTE, self._key(user_id, "writes"), write, b"%d" % (keep_s * _MS), b"%d" % MOST_WRITES
+        )
+
+    async def writes(self, user_id: str) -> list[Write]:
+        """Return the remembered writes of the user, the first to expire first."""
+        reply = await self._connection.run(EDGE_WRITES, self._key(user_id, "writes"))
+        return [Write(*as_text(each).split(" ", 2)) for each in as_list(reply)]
+
+    async def forget_writes(self, user_id: str, event_ids: Collection[str]) -> None:
+        """Remember some writes no longer: the record shows them."""
+        if event_ids:
+            events = [event_id.encode() for event_id in event_ids]
+            await self._connection.run(EDGE_FORGET, self._key(user_id, "writes"), *events)
+
+    def _key(self, user_id: str, kind: str) -> bytes:
+        # Quoted, because a brace in a user's name would end the hash tag.
+        return f"{self._prefix}{{{quote(user_id, safe='@.-_~')}}}:{kind}".encode()
+
+
+def _seconds_up(milliseconds: int) -> int:
+    return -(-max(milliseconds, 0) // _MS)
