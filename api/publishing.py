@@ -1,0 +1,74 @@
+"""Publishes what a caller asks for, and remembers it so that the caller's next read contains it."""
+
+from api.auth.claims import Caller
+from api.edge import Edge
+from api.own_writes import MESSAGE, OwnWrites
+from bus.publisher import Delivery
+from schemas.partition import partition_of
+from schemas.records import SessionCommand, UserMessage
+from stores.postgres.run_ends import RunEnds
+from telemetry.tracing import Trace, derived
+
+
+async def publish_command(
+    edge: Edge, caller: Caller, command: SessionCommand, *, trace: Trace | None = None
+) -> None:
+    """Publish a command that has an id and is the caller's, and return when it is kept and remembered.
+
+    Who may steer the session is for the route to know: the command is published as it is.
+
+    Raises:
+        PoisonError: it is too large; nothing was sent.
+        TransientError: no acknowledgement in time; it may arrive all the same.
+
+    """
+    _ = await _publish(edge, command, trace)
+    await own_writes(edge).note(caller.user_id, command.session_id, str(command.id), command.kind.value)
+
+
+async def publish_message(
+    edge: Edge, caller: Caller, message: UserMessage, *, trace: Trace | None = None
+) -> Delivery:
+    """Publish a message that has an id and is the caller's, and return when it is kept and remembered.
+
+    Raises:
+        PoisonError: it is too large; nothing was sent.
+        TransientError: no acknowledgement in time; it may arrive all the same.
+
+    """
+    delivery = await _publish(edge, message, trace)
+    # The workers are at it already: remembering takes none of the run's time.
+    await own_writes(edge).note(caller.user_id, message.session_id, str(message.id), MESSAGE)
+    return delivery
+
+
+async def seen(edge: Edge, caller: Caller, session_id: str | None) -> bool:
+    """Wait until the record contains what the caller has written to a session (None: to any of theirs).
+
+    Returns False when it does not within the limit: the answer then says `Maestro-Behind: true`.
+
+    Raises:
+        TransientError: the record or Redis cannot be reached.
+
+    """
+    return await own_writes(edge).seen(caller.user_id, session_id)
+
+
+def own_writes(edge: Edge) -> OwnWrites:
+    """Return the memory of callers' own writes."""
+    settings = edge.settings
+    return OwnWrites(
+        edge.redis,
+        edge.web,
+        RunEnds(edge.database),
+        keep_s=settings.own_write_keep_s,
+        wait_s=settings.read_wait_s,
+    )
+
+
+async def _publish(edge: Edge, record: UserMessage | SessionCommand, trace: Trace | None) -> Delivery:
+    return await edge.publisher.publish(
+        record,
+        trace=trace or derived(str(record.id)),
+        partition=partition_of(record.session_id, edge.partitions),
+    )
