@@ -89,6 +89,10 @@ class AgentsTable:
             await self._look_again()
         return self._agents.get(agent_id)
 
+    def known(self, agent_id: str) -> Agent | None:
+        """Return the agent as it stands in memory: after a `barrier`, as it was published before that."""
+        return self._agents.get(agent_id)
+
     def all(self) -> tuple[Agent, ...]:
         """Return every agent in memory, by id."""
         return tuple(self._agents[agent_id] for agent_id in sorted(self._agents))
