@@ -7,6 +7,7 @@ COPY requirements-runtime.lock ./
 RUN /opt/maestro/bin/pip install --require-hashes --no-deps -r requirements-runtime.lock
 COPY pyproject.toml README.md ./
 COPY maestro maestro
+COPY api api
 COPY streams streams
 COPY sinks sinks
 COPY bus bus

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from pydantic_settings import BaseSettings
 
+from api.settings import ApiSettings
 from bus.settings import KafkaSettings, SchemaSettings, TopicSettings
 from llm.embedding_settings import EmbeddingSettings
 from llm.settings import ModelSettings
@@ -39,6 +40,7 @@ CATALOGUE: Mapping[str, type[BaseSettings]] = MappingProxyType(
         "Recents sink": RecentsSettings,
         "Embeddings": EmbeddingSettings,
         "Embeddings sink": EmbeddingsSinkSettings,
+        "HTTP API": ApiSettings,
         "Workers": RuntimeSettings,
         "Processes": ProcessSettings,
         "Embedded services": EmbeddedSettings,

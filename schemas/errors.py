@@ -52,6 +52,9 @@ class ErrorCode(StrEnum):
     TOPIC_RECREATED = "topic_recreated"
     FENCED = "fenced"
     NOT_FOUND = "not_found"
+    # a call over HTTP that is not let in
+    UNAUTHENTICATED = "unauthenticated"
+    RATE_LIMITED = "rate_limited"
 
 
 class MaestroError(Exception):

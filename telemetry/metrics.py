@@ -151,6 +151,19 @@ SINK_RETRIES = Counter(
     "maestro_sink_retries_total", "Batches tried again because the store or the broker did not answer."
 )
 
+HTTP_REQUESTS = Counter(
+    "maestro_http_requests_total",
+    "Calls of the API, by method, route (none: there is no such path) and status; status 0: the caller left"
+    " before an answer.",
+    ["method", "route", "status"],
+)
+HTTP_SECONDS = Histogram(
+    "maestro_http_seconds",
+    "Seconds until an answer of the API began, by route; that of a stream is its first byte.",
+    ["route"],
+    buckets=SECONDS_BUCKETS,
+)
+
 CATALOGUE: Mapping[str, tuple[Metric, ...]] = MappingProxyType(
     {
         "The process": (PROCESS_INFO, IS_LIVE, IS_READY, LOOP_SILENT_SECONDS, STORE_UP),
@@ -190,6 +203,7 @@ CATALOGUE: Mapping[str, tuple[Metric, ...]] = MappingProxyType(
         "Tools": (TOOL_CALLS, TOOL_STARTS_REPEATED),
         "Publishing": (MESSAGES_PUBLISHED, PUBLISH_FAILURES, PUBLISH_SECONDS, UNACKNOWLEDGED_SECONDS),
         "Sinks": (SINK_ROWS, SINK_BATCH_SECONDS, SINK_RETRIES),
+        "HTTP": (HTTP_REQUESTS, HTTP_SECONDS),
     }
 )
 """Every metric under the heading that its page shows."""

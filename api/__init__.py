@@ -1,0 +1,1 @@
+"""The edge: HTTP for applications. Writes are published, reads come from the record, events from the feed."""
