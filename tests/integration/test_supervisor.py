@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from maestro.embedded import keeper, part
 from maestro.embedded.errors import PartFailedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.keeper import RoleSpec, RoleState, answers_ok
@@ -96,6 +98,21 @@ async def test_a_killed_role_is_started_again_under_the_same_name_and_port(folde
         assert after.health_port == before.health_port
     lines = Path(after.log).read_text().splitlines()
     assert [line for line in lines if line.startswith("name")] == [lines[0]] * 2
+
+
+async def test_a_role_that_hangs_is_killed_and_started_again(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "WATCH_POLL_S", 0.05)
+    monkeypatch.setattr(keeper, "LIVE_MISSES", 2)
+    monkeypatch.setattr(part, "ASK_TIMEOUT_S", 0.2)
+    async with supervisor_of(folder, RoleSpec(name="a", arguments=("serve",))) as supervisor:
+        await supervisor.wait_ready(DEADLINE_S)
+        before = supervisor.statuses()[0]
+        assert before.pid is not None
+        os.kill(before.pid, signal.SIGSTOP)
+        after = await until(supervisor, lambda s: s.restarts == 1 and s.state is RoleState.READY)
+        assert after.pid != before.pid
 
 
 async def test_a_role_whose_settings_do_not_fit_is_not_tried_again(folder: DataFolder) -> None:
