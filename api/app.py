@@ -14,11 +14,19 @@ from api.edge import Edge
 from api.guards import BodyLimit, Callers, HeaderLimit, SecurityHeaders
 from api.observing import REQUEST_ID, Observed
 from api.problems import Problem, problem_of, response
-from api.routes import health
+from api.routes import agents, audit, health, messages, registry, sessions, usage
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
 from telemetry.logs import logger, without_text
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (health.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    sessions.router,
+    messages.router,
+    agents.router,
+    audit.router,
+    usage.router,
+    registry.router,
+    health.router,
+)
 """Every router of api/routes, in the order of the API document."""
 
 EXPOSED_HEADERS: Final = (REQUEST_ID, "Location", "Maestro-Behind", "Retry-After")

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from schemas.lists import Action
 from stores.postgres.pool import Row
 
-Version: TypeAlias = "tuple[int, int]"
+Version: TypeAlias = tuple[int, int]
 """Term and sequence of a log entry; the greater one wins."""
 
 RUN_CHANGES = frozenset(
