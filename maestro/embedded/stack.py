@@ -12,7 +12,7 @@ from maestro.embedded.folder import DataFolder
 from maestro.embedded.jars import ensure_jars
 from maestro.embedded.kafka import Kafka
 from maestro.embedded.part import Part, PartName, Say
-from maestro.embedded.ports import LOOPBACK, is_free, pick_port
+from maestro.embedded.ports import LOOPBACK, HeldPorts, is_free
 from maestro.embedded.postgres import Postgres, unprivileged
 from maestro.embedded.postgres_home import installed_programs, postgres_home, postgres_programs
 from maestro.embedded.process import ChildProcess, end_leftover
@@ -61,6 +61,7 @@ class EmbeddedStack:
         self._parts: dict[PartName, Part] = {}
         self._postgres: Postgres | None = None
         self._urls: StackUrls | None = None
+        self._ports = HeldPorts()
         self.folder = DataFolder(settings.data_dir)
 
     @property
@@ -95,6 +96,7 @@ class EmbeddedStack:
             if child.spec.pid_file is not None:
                 child.spec.pid_file.unlink(missing_ok=True)
         self._children.clear()
+        self._ports.release()
         self.folder.release()
 
     async def __aenter__(self) -> Self:
@@ -175,7 +177,7 @@ class EmbeddedStack:
         for name in PartName:
             if name not in self._external:
                 await end_leftover(self.folder.pids / name, LEFTOVER_WAIT_S)
-        self._save_ports(progress)
+        self._hold_ports(progress)
         builders = {
             PartName.KAFKA: self._build_kafka,
             PartName.POSTGRES: self._build_postgres,
@@ -188,18 +190,16 @@ class EmbeddedStack:
         }
         self._urls = self._addresses()
 
-    def _save_ports(self, progress: Progress) -> None:
+    def _hold_ports(self, progress: Progress) -> None:
         state = self.folder.state
-        ports = dict(state.ports)
-        for name in PORTS:
-            part = PartName(name.removesuffix("_controller"))
-            if part in self._external:
-                continue
-            if name in ports and is_free(ports[name]):
-                continue
-            if name in ports:
-                progress(part, f"port {ports[name]} is taken by another program; a new one is chosen")
-            ports[name] = pick_port(set(ports.values()))
+        parts = {name: PartName(name.removesuffix("_controller")) for name in PORTS}
+        ports = self._ports.assign(
+            [name for name, part in parts.items() if part not in self._external], state.ports
+        )
+        for name, part in parts.items():
+            before = state.ports.get(name)
+            if before is not None and before != ports[name]:
+                progress(part, f"port {before} is taken by another program; a new one is chosen")
         self.folder.save(replace(state, ports=ports))
 
     def _build_kafka(self, say: Say) -> Part:

@@ -11,7 +11,7 @@ from typing import Self
 from maestro.embedded.errors import PartFailedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.keeper import Keeper, Progress, RoleSpec, RoleState
-from maestro.embedded.ports import is_free, pick_port
+from maestro.embedded.ports import HeldPorts
 from maestro.embedded.process import ChildProcess, ProcessSpec, end_leftover
 
 LEFTOVER_WAIT_S = 15.0
@@ -57,13 +57,15 @@ class Supervisor:
         self._program = program
         self._stop_grace_s = stop_grace_s
         self._keepers: dict[str, Keeper] = {}
+        self._ports = HeldPorts()
         self._running: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start all roles; returns before they are ready."""
-        ports = self._health_ports()
         for role in self._roles:
             await end_leftover(self._folder.pids / f"role-{role.name}", LEFTOVER_WAIT_S)
+        ports = self._health_ports()
+        for role in self._roles:
             child = ChildProcess(self._spec(role, ports[role.name]))
             self._keepers[role.name] = Keeper(role, child, ports[role.name], self._progress)
         self._running = asyncio.create_task(self._keep_all(), name="supervisor")
@@ -95,6 +97,7 @@ class Supervisor:
         for keeper in self._keepers.values():
             if keeper.child.spec.pid_file is not None:
                 keeper.child.spec.pid_file.unlink(missing_ok=True)
+        self._ports.release()
 
     async def kill(self, name: str) -> None:
         """Kill one role as a crash would; it is started again."""
@@ -131,13 +134,9 @@ class Supervisor:
                 group.create_task(keeper.keep())
 
     def _health_ports(self) -> dict[str, int]:
-        """Return each role's health port, the same as last time where it is still free."""
+        """Return each role's health port, the same as last time where it can be had."""
         state = self._folder.state
-        ports = dict(state.ports)
-        for role in self._roles:
-            name = f"role-{role.name}"
-            if name not in ports or not is_free(ports[name]):
-                ports[name] = pick_port(set(ports.values()))
+        ports = self._ports.assign([f"role-{role.name}" for role in self._roles], state.ports)
         self._folder.save(replace(state, ports=ports))
         return {role.name: ports[f"role-{role.name}"] for role in self._roles}
 

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from maestro.embedded.errors import EmbeddedError, FolderBusyError, PartFailedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.part import PartName
+from maestro.embedded.ports import HeldPorts
 from maestro.embedded.postgres_home import installed_programs, postgres_programs
 from maestro.embedded.process import Identity, read_pid, run_program, started_at
 from maestro.embedded.settings import EmbeddedSettings
@@ -130,6 +131,28 @@ async def test_data_ports_and_passwords_survive_a_restart(own_folder: Path) -> N
         assert time.monotonic() - began < START_LIMIT_S
         assert second.urls == urls
         assert await is_everywhere(second, word)
+
+
+async def test_a_port_is_held_while_the_stack_runs_and_given_up_to_who_holds_it_at_the_next_start(
+    own_folder: Path,
+) -> None:
+    elsewhere = {PartName.KAFKA: "127.0.0.1:1", PartName.POSTGRES: "postgresql://unused.invalid/"}
+    somebody = HeldPorts()
+    async with EmbeddedStack(EmbeddedSettings(data_dir=own_folder), external=elsewhere) as stack:
+        first = stack.folder.state.ports["redis"]
+        # A service that is down for a moment keeps its port.
+        await stack.kill(PartName.REDIS)
+        assert not somebody.take(first)
+        await stack.start_part(PartName.REDIS)
+    assert somebody.take(first)
+    said: list[str] = []
+    stack = EmbeddedStack(EmbeddedSettings(data_dir=own_folder), external=elsewhere)
+    await stack.start(lambda _, line: said.append(line))
+    second = stack.folder.state.ports["redis"]
+    await stack.stop()
+    somebody.release()
+    assert second != first
+    assert f"port {first} is taken by another program; a new one is chosen" in said
 
 
 @pytest.mark.chaos

@@ -13,6 +13,7 @@ from maestro.embedded import keeper, part
 from maestro.embedded.errors import PartFailedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.keeper import RoleSpec, RoleState, answers_ok
+from maestro.embedded.ports import HeldPorts
 from maestro.embedded.supervisor import RoleStatus, Supervisor
 
 DEADLINE_S = 15.0
@@ -113,6 +114,21 @@ async def test_a_role_that_hangs_is_killed_and_started_again(
         os.kill(before.pid, signal.SIGSTOP)
         after = await until(supervisor, lambda s: s.restarts == 1 and s.state is RoleState.READY)
         assert after.pid != before.pid
+
+
+async def test_a_health_port_is_kept_over_starts_unless_somebody_holds_it(folder: DataFolder) -> None:
+    role = RoleSpec(name="a", arguments=("serve",))
+    somebody = HeldPorts()
+    ports: list[int] = []
+    for _ in range(3):
+        async with supervisor_of(folder, role) as supervisor:
+            await supervisor.wait_ready(DEADLINE_S)
+            ports.append(supervisor.statuses()[0].health_port)
+            assert not somebody.take(ports[-1])
+        if len(ports) == 2:
+            assert somebody.take(ports[-1])
+    somebody.release()
+    assert ports[0] == ports[1] != ports[2]
 
 
 async def test_a_role_whose_settings_do_not_fit_is_not_tried_again(folder: DataFolder) -> None:

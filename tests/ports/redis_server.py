@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from maestro.embedded.ports import pick_port
+from maestro.embedded.ports import HeldPorts
 from maestro.embedded.process import ChildProcess
 from maestro.embedded.redis_server import Redis
 from stores.redis.connection import RedisConnection
@@ -13,12 +13,13 @@ PARTITIONS = 4
 
 
 class RedisServer:
-    """One server with its data in `folder`."""
+    """One server with its data in `folder`. Its port is held until it is stopped."""
 
     def __init__(self, folder: Path) -> None:
+        self._ports = HeldPorts()
         self.part = Redis(
             folder=folder / "data",
-            port=pick_port(()),
+            port=self._ports.pick(),
             password="known-to-tests",
             log=folder / "redis.log",
             pid_file=folder / "redis.pid",
@@ -38,8 +39,9 @@ class RedisServer:
         await self._process.kill()
 
     async def stop(self) -> None:
-        """Stop it orderly."""
+        """Stop it orderly, for good."""
         await self._process.stop(self.part.stop_grace_s)
+        self._ports.release()
 
     def dump(self) -> None:
         """Remember the data as they are now, as a replica that lags would have them."""

