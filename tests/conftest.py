@@ -1,15 +1,22 @@
-"""What all rings of tests share: one real Kafka, PostgreSQL and Redis for a whole run."""
+"""What all rings of tests share: one real Kafka, PostgreSQL and Redis for a whole run; untimed examples."""
 
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
+
+# How long an example takes says something about the machine, not about the code.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

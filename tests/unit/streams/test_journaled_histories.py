@@ -54,7 +54,7 @@ async def live(world: World, attempts: list[Attempt]) -> list[tuple[int, bool]]:
     return seen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     effect=st.sampled_from([EffectClass.PURE, EffectClass.ONCE, EffectClass.RECONCILE]),
     is_young=st.booleans(),
@@ -73,7 +73,7 @@ def test_a_step_has_one_result_whatever_its_history(
         assert later == calls or not is_out, "called again although the result was out"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(attempts=st.lists(ATTEMPTS, max_size=4), can_tell=st.booleans())
 def test_what_a_reconciling_tool_did_is_never_called_a_failure(
     attempts: list[Attempt], can_tell: bool

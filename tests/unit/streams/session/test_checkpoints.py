@@ -29,7 +29,7 @@ def starts(session: Simulated) -> list[int]:
 
 
 @pytest.mark.usefixtures("_often")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(HISTORIES)
 def test_the_fold_from_any_checkpoint_is_the_fold_of_all_to_the_byte(moves: list[Move]) -> None:
     session = walk(moves)

@@ -172,14 +172,14 @@ def _answer(session: Simulated, move: Move) -> None:
         session.answer(request, move.text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HISTORIES)
 def test_the_context_is_the_fold_of_its_logs_to_the_byte(moves: list[Move]) -> None:
     session = walk(moves)
     assert to_bytes(session.folded()) == to_bytes(session.context)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(HISTORIES)
 def test_every_message_ends_in_exactly_one_terminal_run(moves: list[Move]) -> None:
     session = walk(moves)
@@ -198,7 +198,7 @@ def test_every_message_ends_in_exactly_one_terminal_run(moves: list[Move]) -> No
         assert (run.output is not None) == (run.status is RunStatus.COMPLETED)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_a_redelivered_event_changes_nothing(moves: list[Move]) -> None:
     session = walk(moves)
@@ -212,7 +212,7 @@ def test_a_redelivered_event_changes_nothing(moves: list[Move]) -> None:
     assert len(session.outputs) == published
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_queued_runs_start_in_the_order_of_their_messages(moves: list[Move]) -> None:
     session = walk(moves)
@@ -225,7 +225,7 @@ def test_queued_runs_start_in_the_order_of_their_messages(moves: list[Move]) -> 
     assert len(set(started)) == len(started)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_what_is_pending_is_asked_for_again_as_it_was_first(moves: list[Move]) -> None:
     session = walk(moves)
@@ -237,7 +237,7 @@ def test_what_is_pending_is_asked_for_again_as_it_was_first(moves: list[Move]) -
         assert again == first[again.id]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(HISTORIES)
 def test_log_numbers_messages_and_versions_have_no_gaps(moves: list[Move]) -> None:
     session = walk(moves)
@@ -280,7 +280,7 @@ def test_the_histories_reach_every_kind_of_entry() -> None:
     assert set(PAYLOADS) - reached <= ELSEWHERE
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_no_run_asks_the_model_more_often_than_its_budget_and_once(moves: list[Move]) -> None:
     session = walk(moves)
@@ -295,7 +295,7 @@ def test_no_run_asks_the_model_more_often_than_its_budget_and_once(moves: list[M
     assert all(count == 1 for count in over.values())
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_no_call_that_needs_a_person_starts_without_one_and_none_starts_twice(moves: list[Move]) -> None:
     session = walk(moves)
@@ -307,7 +307,7 @@ def test_no_call_that_needs_a_person_starts_without_one_and_none_starts_twice(mo
         assert call.approved_by == "alice" if is_asked else call.approved_by in {None, "alice"}
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(HISTORIES)
 def test_a_command_ends_no_other_run_than_the_one_it_names(moves: list[Move]) -> None:
     session = walk(moves)

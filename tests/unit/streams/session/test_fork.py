@@ -56,7 +56,7 @@ def cut_after(session: Simulated, sequence: int) -> list[TaskLogs]:
 
 
 @given(HISTORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_after_every_entry_a_copy_is_the_same_session_under_other_ids(moves: list[Move]) -> None:
     session = walk([move for move in moves if move.kind != "erase"])
     fork = Fork(SESSION, NEW, partitions=3)
@@ -73,7 +73,7 @@ def test_after_every_entry_a_copy_is_the_same_session_under_other_ids(moves: lis
 
 
 @given(HISTORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_fork_at_any_entry_leaves_nothing_open_and_says_what_it_is(moves: list[Move]) -> None:
     session = walk([move for move in moves if move.kind != "erase"])
     for sequence in range(1, session.context.sequence + 1, 3):

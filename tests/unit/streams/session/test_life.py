@@ -202,7 +202,7 @@ def test_only_its_owner_erases_a_session() -> None:
     assert actions(session.decisions[-1]) == ["command_ignored"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(HISTORIES, HISTORIES)
 def test_an_erasure_in_any_history_is_its_end_and_the_fold_of_its_logs(
     before: list[Move], after: list[Move]

@@ -42,7 +42,7 @@ def again(session: Simulated, before: Context, logs: TaskLogs, rules: Rules = TI
 
 
 @given(HISTORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_decision_of_any_history_is_decided_again_to_the_same_entries(moves: list[Move]) -> None:
     session = walk(moves)
     for before, logs in befores(session):
@@ -50,7 +50,7 @@ def test_every_decision_of_any_history_is_decided_again_to_the_same_entries(move
 
 
 @given(HISTORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_the_log_tells_of_agents_and_timers_gives_the_same_decisions(moves: list[Move]) -> None:
     session = walk(moves)
     for before, logs in befores(session):
@@ -63,7 +63,7 @@ def test_what_the_log_tells_of_agents_and_timers_gives_the_same_decisions(moves:
 
 
 @given(HISTORIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_message_that_only_the_log_remembers_is_accepted_again_the_same(moves: list[Move]) -> None:
     session = walk(moves)
     for before, logs in befores(session):
@@ -78,7 +78,7 @@ def test_a_message_that_only_the_log_remembers_is_accepted_again_the_same(moves:
 
 
 @given(HISTORIES, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_payload_that_was_changed_is_found_where_it_was_changed(moves: list[Move], random: Random) -> None:
     session = walk(moves)
     for before, logs in befores(session):
