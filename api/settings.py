@@ -241,7 +241,7 @@ class ApiSettings(BaseSettings):
         if self.jwt_secret is not None and self.jwks_url is not None:
             message = "MAESTRO_API_JWT_SECRET and MAESTRO_API_JWKS_URL exclude each other: unset one"
             raise ValueError(message)
-        hmac = [name for name in self.algorithms if name in HASH_BYTES]
+        hmac: list[Algorithm] = [name for name in self.algorithms if name in HASH_BYTES]
         if hmac and len(hmac) < len(self.algorithms):
             message = (
                 "MAESTRO_API_JWT_ALGORITHMS: HS* and algorithms with public keys exclude each other, or a"

@@ -97,6 +97,14 @@ class AgentsTable:
         """Return every agent in memory, by id."""
         return tuple(self._agents[agent_id] for agent_id in sorted(self._agents))
 
+    def trouble(self) -> str | None:
+        """Return why the topic is no longer followed, in a sentence; None while it is.
+
+        What is in memory stays as it is then, and nothing but a new process follows it again.
+        """
+        failure = self._failure
+        return None if failure is None else f"reading the agents topic stopped with {type(failure).__name__}"
+
     async def barrier(self, deadline_s: float) -> None:
         """Return when everything that was published before this call is in memory.
 

@@ -39,13 +39,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("maestro.cli.agents:agents", "Publish agents from YAML files."),
     "worker": ("maestro.cli.worker:worker", "Run one worker process of a role."),
     "sink": ("maestro.cli.worker:sink", "Run one sink process."),
+    "api": ("maestro.cli.api:api", "Serve applications over HTTP."),
+    "token": ("maestro.cli.token:token", "Make a token for the API of the running dev."),
     "topics": ("maestro.cli.admin:topics", "Create missing topics and check all of them."),
     "migrate": ("maestro.cli.admin:migrate", "Bring the database to this version."),
     "config": ("maestro.cli.config:config", "Show every setting, its value and where it comes from."),
 }
 
 
-WITHOUT_RUNNING_DEV = frozenset({"dev", "init", "worker", "sink"})
+WITHOUT_RUNNING_DEV = frozenset({"dev", "init", "worker", "sink", "api"})
 """Commands that never take their services from a dev that happens to run on this machine."""
 
 

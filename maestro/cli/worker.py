@@ -49,17 +49,21 @@ Opening = Callable[[], AbstractAsyncContextManager[Program]]
 @click.argument("role", type=click.Choice(sorted(WORKERS)))
 def worker(*, role: str) -> None:
     """Run one worker process of ROLE until SIGTERM; start more of them to share the partitions."""
-    _run(role, WORKERS[role])
+    run_process(role, WORKERS[role])
 
 
 @click.command()
 @click.argument("name", type=click.Choice(sorted(SINKS)))
 def sink(*, name: str) -> None:
     """Run one process of the sink NAME until SIGTERM."""
-    _run(f"sink-{name}", SINKS[name])
+    run_process(f"sink-{name}", SINKS[name])
 
 
-def _run(program: str, place: str) -> None:
+def run_process(program: str, place: str) -> None:
+    """Run the long-running process `program` to its end, and exit with its code.
+
+    `place` is `module:function` of what opens it; it is imported now, with all that it needs.
+    """
     process, runtime = load(ProcessSettings, RuntimeSettings)
     configure(process.log_level, as_json=process.log_format == "json")
     PROCESS_INFO.labels(program, version("maestro-streams")).set(1)

@@ -87,11 +87,11 @@ class DataFolder:
             os.fsync(file.fileno())
         fresh.replace(path)
 
-    def secret(self, name: str) -> str:
-        """Return the password of that name; made at random the first time."""
+    def secret(self, name: str, *, size: int = SECRET_BYTES) -> str:
+        """Return the password of that name; made at random, of `size` bytes, the first time."""
         state = self.state
         if name not in state.secrets:
-            state = replace(state, secrets={**state.secrets, name: secrets.token_urlsafe(SECRET_BYTES)})
+            state = replace(state, secrets={**state.secrets, name: secrets.token_urlsafe(size)})
             self.save(state)
         return state.secrets[name]
 

@@ -52,7 +52,7 @@ def edge_with(chosen: ApiSettings, *, tokens: Tokens | None = None, redis: Any =
         tokens=tokens or Tokens(chosen, keys),
         web=nothing,
         database=nothing,
-        redis=redis or Spending(),
+        redis=cast("Any", redis or Spending()),
         feed=nothing,
         publisher=nothing,
         agents=nothing,
@@ -60,6 +60,7 @@ def edge_with(chosen: ApiSettings, *, tokens: Tokens | None = None, redis: Any =
         names=nothing,
         partitions=12,
         reader=nothing,
+        live=nothing,
         health=health,
     )
 
