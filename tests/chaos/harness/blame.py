@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tests.chaos.harness.results import Fault, Kill
 
 _AFTER_COMPLETE = ("completed", "published")
+_REJOIN_S = 10.0
+"""Partitions may move so long after a disturbance: whoever was away comes back into its group then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def blamed(
         ]
         if guilty:
             found.append(guilty[0])
-        elif not any(fault.at <= again.at and before.at <= fault.at + fault.lasted_s for fault in faults):
+        elif not any(
+            fault.at <= again.at and before.at <= fault.at + fault.lasted_s + _REJOIN_S for fault in faults
+        ):
             problems.append(f"{what} did {again.step} again, and nobody was killed")
     return found
