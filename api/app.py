@@ -14,13 +14,15 @@ from api.edge import Edge
 from api.guards import BodyLimit, Callers, HeaderLimit, SecurityHeaders
 from api.observing import REQUEST_ID, Observed
 from api.problems import Problem, problem_of, response
-from api.routes import agents, audit, health, messages, registry, sessions, usage
+from api.routes import agents, audit, events, health, messages, registry, runs, sessions, usage
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
 from telemetry.logs import logger, without_text
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     messages.router,
+    runs.router,
+    events.router,
     agents.router,
     audit.router,
     usage.router,

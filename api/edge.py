@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.auth.tokens import Tokens
+from api.live import Live
 from api.settings import ApiSettings
 from bus.agents_table import AgentsTable
 from bus.codec import Codec
@@ -43,6 +44,8 @@ class Edge:
     """Partitions of every topic."""
     reader: Callable[..., TopicReader]
     """Makes a reader of topics: `reader(RUNS, start=Start.END)`, to be used with `async with`."""
+    live: Live
+    """What routes wait on: ends of runs, and events."""
     health: Health = field(default_factory=Health)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process shall end: streams and waits end then, so that their callers go elsewhere."""

@@ -132,9 +132,9 @@ class OwnWrites:
         is_there = await self._seen(user_id, about, lambda _: True)
         return is_there, about[0].session_id if about else None
 
-    async def has_begun(self, user_id: str, session_id: str) -> bool:
-        """Whether a write of the user to this session is noted: only to their own was it accepted."""
-        return any(write.session_id == session_id for write in await self._noted.writes(user_id))
+    async def is_noted_run(self, user_id: str, run_id: str) -> bool:
+        """Whether the message that causes a run, or its end, is noted. Raises TransientError."""
+        return any(_is_about(each, run_id) for each in await self._noted.writes(user_id))
 
     async def _seen(self, user_id: str, writes: Sequence[Write], is_wanted: Callable[[Write], bool]) -> bool:
         missing = {each.event_id: (each.session_id, each.kind) for each in writes if is_wanted(each)}

@@ -2,11 +2,10 @@
 
 from api.auth.claims import Caller
 from api.edge import Edge
-from api.own_writes import MESSAGE, OwnWrites
+from api.own_writes import MESSAGE
 from bus.publisher import Delivery
 from schemas.partition import partition_of
 from schemas.records import SessionCommand, UserMessage
-from stores.postgres.run_ends import RunEnds
 from telemetry.tracing import Trace, derived
 
 
@@ -23,7 +22,7 @@ async def publish_command(
 
     """
     _ = await _publish(edge, command, trace)
-    await own_writes(edge).note(caller.user_id, command.session_id, str(command.id), command.kind.value)
+    await edge.live.own_writes.note(caller.user_id, command.session_id, str(command.id), command.kind.value)
 
 
 async def publish_message(
@@ -38,7 +37,7 @@ async def publish_message(
     """
     delivery = await _publish(edge, message, trace)
     # The workers are at it already: remembering takes none of the run's time.
-    await own_writes(edge).note(caller.user_id, message.session_id, str(message.id), MESSAGE)
+    await edge.live.own_writes.note(caller.user_id, message.session_id, str(message.id), MESSAGE)
     return delivery
 
 
@@ -51,19 +50,7 @@ async def seen(edge: Edge, caller: Caller, session_id: str | None) -> bool:
         TransientError: the record or Redis cannot be reached.
 
     """
-    return await own_writes(edge).seen(caller.user_id, session_id)
-
-
-def own_writes(edge: Edge) -> OwnWrites:
-    """Return the memory of callers' own writes."""
-    settings = edge.settings
-    return OwnWrites(
-        edge.redis,
-        edge.web,
-        RunEnds(edge.database),
-        keep_s=settings.own_write_keep_s,
-        wait_s=settings.read_wait_s,
-    )
+    return await edge.live.own_writes.seen(caller.user_id, session_id)
 
 
 async def _publish(edge: Edge, record: UserMessage | SessionCommand, trace: Trace | None) -> Delivery:

@@ -48,6 +48,8 @@ _log = _kind("log")
 _fork = _kind("fork")
 _message = _kind("message")
 _timer = _kind("timer")
+_said = _kind("said")
+_begun = _kind("begun")
 
 
 def new_id() -> str:
@@ -129,3 +131,13 @@ def message_id(session_id: str, sequence_order: int) -> str:
 def timer_id(session_id: str, key: str, due_ms: int) -> str:
     """Return the id of a timer's firing: one per timer and due time."""
     return _timer(f"{session_id}\x1f{key}\x1f{due_ms}")
+
+
+def said_id(user_id: str, key: str) -> str:
+    """Return the id of the message that a user sends under a key of their own: a retry has the same."""
+    return _said(f"{user_id}\x1f{key}")
+
+
+def begun_id(user_id: str, key: str) -> str:
+    """Return the id of the session that a user begins under a key of their own."""
+    return _begun(f"{user_id}\x1f{key}")

@@ -96,6 +96,11 @@ class EdgeKeys:
         """Count a run no longer. Nothing happens when it is not counted."""
         await self._connection.command(b"ZREM", self._key(user_id, "runs"), run_id.encode())
 
+    async def running(self, user_id: str) -> list[str]:
+        """Return the runs of the user that are counted as running, the first to leave by itself first."""
+        reply = await self._connection.command(b"ZRANGE", self._key(user_id, "runs"), b"0", b"-1")
+        return [as_text(each) for each in as_list(reply)]
+
     async def remember_key(
         self, user_id: str, key: str, request_hash: str, value: str, *, keep_s: int
     ) -> Remembered:

@@ -97,10 +97,11 @@ def _place(after: str) -> bytes:
 def _items(reply: Reply) -> list[FeedItem]:
     streams = as_list(reply)
     entries = as_list(as_list(streams[0])[1]) if streams else []
-    return [item for entry in entries for item in _items_of(as_list(entry))]
+    return [item for entry in entries for item in items_of(as_list(entry))]
 
 
-def _items_of(entry: list[Reply]) -> list[FeedItem]:
+def items_of(entry: list[Reply]) -> list[FeedItem]:
+    """Return the entries that stand in one of Redis, as it was answered: the id, and names with values."""
     identity, values = as_text(entry[0]), as_list(entry[1])[1::2]  # between the names: kind, data, kind, …
     last = len(values) // 2 - 1
     return [

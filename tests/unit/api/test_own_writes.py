@@ -132,8 +132,9 @@ async def test_a_run_is_waited_for_by_the_message_that_causes_it() -> None:
     assert await writes.run_seen(USER, run) == (True, None), "it was forgotten"
 
 
-async def test_who_has_written_to_a_session_has_begun_it() -> None:
+async def test_a_run_is_known_by_its_message_before_it_is_recorded() -> None:
     writes = own_writes(Notes(), Record())
-    await writes.note(USER, SESSION, "e1", "create")
-    assert await writes.has_begun(USER, SESSION)
-    assert not await writes.has_begun(USER, OTHER)
+    message = ids.new_id()
+    await writes.note(USER, SESSION, message, MESSAGE)
+    assert await writes.is_noted_run(USER, ids.run_id(SESSION, message))
+    assert not await writes.is_noted_run(USER, ids.run_id(OTHER, message))
