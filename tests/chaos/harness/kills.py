@@ -33,7 +33,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
 
 Say = Callable[[str], None]
 
-PARK_S = 30.0
+PARK_S = 90.0
 ANSWER_S = 120.0
 _MOST_PASSES = 4
 
