@@ -226,7 +226,8 @@ class EventStream:
                 await self._recorded(upto)
             events = _events_of(await self._logs_after(self._last.sequence - 1, upto))
         known = [event.id.sequence for event in events]
-        self._translation.sequence = max(self._last.sequence, upto or 0, *known[-1:])
+        # The feed may begin before what the reader has: its words stand where they stood, not behind that.
+        self._translation.sequence = max([self._last.sequence, *known[-1:]]) if upto is None else upto
         return events
 
     async def _lost(self) -> list[Event]:
