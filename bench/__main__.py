@@ -7,6 +7,7 @@ from importlib import import_module
 NAMES = {
     "loop": "a whole run (message, model, tool, model, answer) beside bare aiokafka",
     "sinks": "the PostgreSQL sink beside COPY and upserts from memory",
+    "api": "the HTTP edge: lists and details of one user among a million sessions",
     "runtime": "one hop through the worker runtime beside bare aiokafka",
 }
 

@@ -178,8 +178,9 @@ create table sessions (
     timers jsonb not null,
     term bigint not null,
     version bigint not null,
+    active_slot timestamp with time zone generated always as (date_bin('00:10:00'::interval, last_activity, '1970-01-01 00:00:00+00'::timestamp with time zone)) stored,
     PRIMARY KEY (id)
-) with (fillfactor=60);
+) with (fillfactor=60, autovacuum_vacuum_scale_factor=0.05);
 
 create table sink_offsets (
     sink text not null,
@@ -284,6 +285,8 @@ CREATE INDEX generations_agent ON public.generations USING btree (agent_id, crea
 
 CREATE INDEX generations_session ON public.generations USING btree (session_id, created_at);
 
+CREATE INDEX generations_user ON public.generations USING btree (user_id, created_at) INCLUDE (model_name, prompt_tokens, completion_tokens, total_tokens, cost_estimate);
+
 CREATE INDEX message_embeddings_session ON public.message_embeddings USING btree (session_id);
 
 CREATE INDEX message_embeddings_shared ON public.message_embeddings USING hnsw (embedding halfvec_cosine_ops) WHERE shared;
@@ -308,7 +311,7 @@ CREATE INDEX sessions_status ON public.sessions USING btree (status);
 
 CREATE INDEX sessions_timers ON public.sessions USING btree (partition, id) WHERE (status <> 'expired'::text);
 
-CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id, archived, active_slot DESC) INCLUDE (id, agent_id, title);
 
 CREATE INDEX task_logs_action ON ONLY public.task_logs USING btree (action, occurred_at);
 

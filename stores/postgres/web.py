@@ -43,15 +43,11 @@ class Web:
 
         `search` is a part of the title, in upper or lower case; no character of it has a meaning.
         """
-        where = (user_id, archived, per_page, (page - 1) * per_page)
-        if search or min_messages:
-            rows = await self._database.fetch(
-                self._sql["sessions_found"], *where, agent_id, min_messages or 0, search or ""
-            )
-        elif agent_id is not None:
-            rows = await self._database.fetch(self._sql["sessions_of_agent"], *where, agent_id)
+        asked = (user_id, archived, per_page, (page - 1) * per_page, agent_id, search or "")
+        if min_messages:
+            rows = await self._database.fetch(self._sql["sessions_with_messages"], *asked, min_messages)
         else:
-            rows = await self._database.fetch(self._sql["sessions"], *where)
+            rows = await self._database.fetch(self._sql["sessions"], *asked)
         return page_of(rows, lambda values: SessionRow(**values))
 
     async def session(self, user_id: str, session_id: str) -> SessionDetail | None:

@@ -16,7 +16,12 @@ select format(
                         else format_type(a.atttypid, a.atttypmod)
                     end,
                     case when a.attnotnull then ' not null' else '' end,
-                    case when d.oid is null then '' else ' default ' || pg_get_expr(d.adbin, d.adrelid) end,
+                    case
+                        when d.oid is null then ''
+                        when a.attgenerated = 's'
+                            then format(' generated always as (%s) stored', pg_get_expr(d.adbin, d.adrelid))
+                        else ' default ' || pg_get_expr(d.adbin, d.adrelid)
+                    end,
                     case when a.attidentity <> '' then ' identity' else '' end
                 ) as line
             from pg_attribute as a

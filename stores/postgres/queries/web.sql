@@ -1,76 +1,68 @@
 -- name: sessions
 -- A page of a user's sessions, put away or not, the newest activity first; each row with the number of all of them.
+-- With an agent ($5, null: any) and a part of the title ($6, '': any). The index alone gives the number and which
+-- sessions are near the page: those of the same ten minutes. Erased ones may have rows until they are swept.
+with near as materialized (
+    select s.id, s.active_slot
+    from sessions as s
+    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
+        and ($6::text = '' or strpos(lower(s.title), lower($6)) > 0)
+        and s.id not in (select e.session_id from erased_sessions as e where e.swept_at is null)
+    order by s.active_slot desc
+    fetch first ($3::bigint + $4::bigint) rows with ties
+),
+newest as materialized (select n.active_slot from near as n order by n.active_slot desc offset $4 limit 1)
 select t.total, p.*
 from (
-    select count(*) - (
-        -- Rows of these may be left until they are swept; the few there are cost less than looking at every row.
-        select count(*)
-        from erased_sessions as e
-        join sessions as s on s.id = e.session_id
-        where e.swept_at is null and s.user_id = $1 and s.archived = $2
-    ) as total
+    select count(*) as total
     from sessions as s
-    where s.user_id = $1 and s.archived = $2
+    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
+        and ($6::text = '' or strpos(lower(s.title), lower($6)) > 0)
+        and s.id not in (select e.session_id from erased_sessions as e where e.swept_at is null)
 ) as t
 left join (
     select s.id, s.task_id, s.user_id, s.agent_id, s.title, s.status, s.archived, s.created_at, s.updated_at,
         s.last_activity, s.total_messages, s.last_message, s.partition, s.version
-    from sessions as s
-    where s.user_id = $1 and s.archived = $2
-        and not exists (select from erased_sessions as e where e.session_id = s.id)
+    from near as n
+    join sessions as s on s.id = n.id
+    where n.active_slot <= (select active_slot from newest)
     order by s.last_activity desc, s.id
-    limit $3 offset $4
+    limit $3
+    offset $4 - (select count(*) from near as n where n.active_slot > (select active_slot from newest))
 ) as p on true
 order by p.last_activity desc, p.id;
 
--- name: sessions_of_agent
--- The same of the sessions with one agent.
+-- name: sessions_with_messages
+-- The same of sessions with at least $7 messages. Their number changes too often for an index: rows are read.
+with near as materialized (
+    select s.id, s.active_slot
+    from sessions as s
+    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
+        and ($6::text = '' or strpos(lower(s.title), lower($6)) > 0)
+        and s.total_messages >= $7
+        and s.id not in (select e.session_id from erased_sessions as e where e.swept_at is null)
+    order by s.active_slot desc
+    fetch first ($3::bigint + $4::bigint) rows with ties
+),
+newest as materialized (select n.active_slot from near as n order by n.active_slot desc offset $4 limit 1)
 select t.total, p.*
 from (
-    select count(*) - (
-        select count(*)
-        from erased_sessions as e
-        join sessions as s on s.id = e.session_id
-        where e.swept_at is null and s.user_id = $1 and s.archived = $2 and s.agent_id = $5
-    ) as total
+    select count(*) as total
     from sessions as s
-    where s.user_id = $1 and s.archived = $2 and s.agent_id = $5
+    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
+        and ($6::text = '' or strpos(lower(s.title), lower($6)) > 0)
+        and s.total_messages >= $7
+        and s.id not in (select e.session_id from erased_sessions as e where e.swept_at is null)
 ) as t
 left join (
     select s.id, s.task_id, s.user_id, s.agent_id, s.title, s.status, s.archived, s.created_at, s.updated_at,
         s.last_activity, s.total_messages, s.last_message, s.partition, s.version
-    from sessions as s
-    where s.user_id = $1 and s.archived = $2 and s.agent_id = $5
-        and not exists (select from erased_sessions as e where e.session_id = s.id)
+    from near as n
+    join sessions as s on s.id = n.id
+    where n.active_slot <= (select active_slot from newest)
     order by s.last_activity desc, s.id
-    limit $3 offset $4
-) as p on true
-order by p.last_activity desc, p.id;
-
--- name: sessions_found
--- The same of the sessions with certain words in the title and so many messages; of one agent unless $5 is null.
-select t.total, p.*
-from (
-    select count(*) - (
-        select count(*)
-        from erased_sessions as e
-        join sessions as s on s.id = e.session_id
-        where e.swept_at is null and s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
-            and s.total_messages >= $6 and strpos(lower(s.title), lower($7)) > 0
-    ) as total
-    from sessions as s
-    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
-        and s.total_messages >= $6 and strpos(lower(s.title), lower($7)) > 0
-) as t
-left join (
-    select s.id, s.task_id, s.user_id, s.agent_id, s.title, s.status, s.archived, s.created_at, s.updated_at,
-        s.last_activity, s.total_messages, s.last_message, s.partition, s.version
-    from sessions as s
-    where s.user_id = $1 and s.archived = $2 and ($5::text is null or s.agent_id = $5)
-        and s.total_messages >= $6 and strpos(lower(s.title), lower($7)) > 0
-        and not exists (select from erased_sessions as e where e.session_id = s.id)
-    order by s.last_activity desc, s.id
-    limit $3 offset $4
+    limit $3
+    offset $4 - (select count(*) from near as n where n.active_slot > (select active_slot from newest))
 ) as p on true
 order by p.last_activity desc, p.id;
 
@@ -84,16 +76,22 @@ where s.id = $2 and s.user_id = $1 and not exists (select from erased_sessions a
 
 -- name: messages
 -- A page of a conversation in order, each row with the number of all messages; what was rolled back is no part of it.
-with said as (
-    select m.*
+with said as materialized (
+    select m.id, m.sequence_order
     from accepted_messages as m
     where m.session_id = $2 and m.user_id = $1
         and not exists (select from erased_sessions as e where e.session_id = $2)
-        and not exists (select from runs as r where r.id = m.run_id and r.stop_reason = 'rolled_back')
+        and not exists (
+            select from runs as r where r.session_id = $2 and r.id = m.run_id and r.stop_reason = 'rolled_back'
+        )
 )
 select t.total, p.*
 from (select count(*) as total from said) as t
-left join (select * from said order by sequence_order limit $3 offset $4) as p on true
+left join (
+    select m.*
+    from (select s.id from said as s order by s.sequence_order limit $3 offset $4) as s
+    join messages as m on m.id = s.id
+) as p on true
 order by p.sequence_order;
 
 -- name: messages_after
@@ -102,7 +100,9 @@ select m.*
 from accepted_messages as m
 where m.session_id = $2 and m.user_id = $1 and m.sequence_order > $3
     and not exists (select from erased_sessions as e where e.session_id = $2)
-    and not exists (select from runs as r where r.id = m.run_id and r.stop_reason = 'rolled_back')
+    and not exists (
+        select from runs as r where r.session_id = $2 and r.id = m.run_id and r.stop_reason = 'rolled_back'
+    )
 order by m.sequence_order
 limit $4;
 

@@ -1,7 +1,8 @@
 """A migrated database of its own for each test, and records to fill it with."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -25,15 +26,31 @@ async def _as_admin(url: str, *statements: str) -> None:
         await connection.close()
 
 
-@pytest.fixture
-async def empty_url(stack: EmbeddedStack) -> AsyncIterator[str]:
-    """URL of an empty database, dropped afterwards."""
+@asynccontextmanager
+async def _empty(stack: EmbeddedStack) -> AsyncGenerator[str]:
     name = f"record_{uuid4().hex}"
     admin = stack.urls.admin_database_url
     assert admin is not None
     await _as_admin(admin, f"create database {name} owner maestro")
     yield f"{stack.urls.database_url.rpartition('/')[0]}/{name}"
     await _as_admin(admin, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def empty_url(stack: EmbeddedStack) -> AsyncIterator[str]:
+    """URL of an empty database, dropped afterwards."""
+    async with _empty(stack) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+async def shared_database(stack: EmbeddedStack) -> AsyncIterator[Database]:
+    """A migrated database for all tests of a file: what takes long to fill is filled once."""
+    async with _empty(stack) as url:
+        await migrate(url)
+        opened = Database(PostgresSettings(database_url=SecretStr(url), command_timeout_s=300))
+        yield opened
+        await opened.stop()
 
 
 @pytest.fixture

@@ -15,9 +15,12 @@ SCHEMA = (Path(stores.postgres.__file__).parent / "schema.sql").read_text()
 
 
 def written_columns(table: str) -> set[str]:
+    """The columns that are written; what the server makes of others by itself is no part of a record."""
     body = SCHEMA.partition(f"create table {table} (\n")[2].partition("\n)")[0]
     return {
-        line.split()[0].strip('"') for line in body.splitlines() if line.strip()[0].islower() or '"' in line
+        line.split()[0].strip('"')
+        for line in body.splitlines()
+        if (line.strip()[0].islower() or '"' in line) and " generated always as " not in line
     }
 
 
