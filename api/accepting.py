@@ -6,9 +6,11 @@ from typing import Final
 from api.agent_shapes import may_see
 from api.auth.claims import Caller
 from api.edge import Edge
+from api.own_writes import erased_by
 from api.problems import Problem, not_found, too_many
 from schemas.errors import ErrorCode, TransientError
-from schemas.lists import AgentStatus, CommandKind
+from schemas.lists import AgentStatus
+from schemas.records import Agent
 from telemetry.logs import logger
 
 _RETRY_AFTER_S: Final = 5
@@ -25,8 +27,8 @@ def check_size(edge: Edge, message: str) -> None:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, detail)
 
 
-async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> None:
-    """Refuse an agent that is not the caller's, not built in, or takes no runs.
+async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> Agent:
+    """Return an agent; refuse one that is not the caller's, not built in, or takes no runs.
 
     Raises:
         Problem: 404, or 409 for one that takes no runs.
@@ -40,6 +42,7 @@ async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> None:
     if agent.status is not AgentStatus.ACTIVE:
         detail = f"agent {agent_id} is {agent.status}, so it takes no new runs; name another one"
         raise Problem(HTTPStatus.CONFLICT, ErrorCode.UNKNOWN_AGENT, detail)
+    return agent
 
 
 async def check_session(edge: Edge, caller: Caller, session_id: str) -> None:
@@ -54,12 +57,14 @@ async def check_session(edge: Edge, caller: Caller, session_id: str) -> None:
     try:
         writes = await edge.redis.writes(caller.user_id)
     except TransientError:
-        writes = []
-    kinds = {write.kind for write in writes if write.session_id == session_id}
-    if CommandKind.ERASE.value in kinds:
-        raise not_found("session", session_id)
-    if kinds or owners.is_known(session_id, caller.user_id):
-        return
+        # Nobody knows then what they have erased: the record is asked.
+        pass
+    else:
+        if session_id in erased_by(writes):
+            raise not_found("session", session_id)
+        is_noted = any(write.session_id == session_id for write in writes)
+        if is_noted or owners.is_known(session_id, caller.user_id):
+            return
     if await edge.web.session(caller.user_id, session_id) is None:
         raise not_found("session", session_id)
     owners.learn(session_id, caller.user_id)

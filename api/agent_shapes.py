@@ -103,7 +103,7 @@ def agent_detail(agent: Agent) -> AgentDetail:
         status=agent.status,
         configuration=_configuration(agent),
         user_id=agent.user_id,
-        session_id=agent.session_id,
+        session_id=None if agent.user_id is None else agent.session_id,
         built_in=agent.user_id is None,
         created_at=agent.created_at,
         updated_at=agent.updated_at,

@@ -46,7 +46,7 @@ class Live:
     own_writes: OwnWrites
     on_end: OnEnd
     """To be told before a run's end is sent to whoever watches, so that their next read shows it."""
-    owners: Owners = field(default_factory=Owners)
+    owners: Owners
     waits: set[asyncio.Future[None]] = field(default_factory=set[asyncio.Future[None]])
     """One for each request that waits for a run: a result ends its wait."""
 
@@ -98,4 +98,11 @@ async def open_live(
         await stack.enter_async_context(waiter)
         await stack.enter_async_context(Watchman(hub, shown, heads, every_s=settings.ping_s))
         sources = Sources(hub=hub, pages=feeds, shown=shown, heads=heads, record_wait_s=settings.read_wait_s)
-        yield Live(waiter=waiter, hub=hub, sources=sources, own_writes=own_writes, on_end=on_end)
+        yield Live(
+            waiter=waiter,
+            hub=hub,
+            sources=sources,
+            own_writes=own_writes,
+            on_end=on_end,
+            owners=Owners(settings.own_write_keep_s / 2),
+        )

@@ -7,10 +7,10 @@ from fastapi import Depends, Response
 
 from api.auth.caller import Caller, CallerIs
 from api.edge import Edge, EdgeIs
+from api.own_writes import erased_by
 from api.problems import not_found, unavailable
 from api.publishing import seen
 from schemas.errors import TransientError
-from schemas.lists import CommandKind
 from stores.postgres.web_rows import SessionDetail
 
 BEHIND = "Maestro-Behind"
@@ -46,7 +46,7 @@ class Reach:
         except TransientError:
             self.response.headers[BEHIND] = "true"
             return frozenset()
-        return frozenset(write.session_id for write in writes if write.kind == CommandKind.ERASE)
+        return erased_by(writes)
 
     async def session(self, session_id: str) -> SessionDetail:
         """Return the session as the caller left it.

@@ -26,6 +26,7 @@ from api.edge import Edge, EdgeIs, TraceIs
 from api.pages import PagingOfSessions
 from api.parameters import AgentId
 from api.problems import Problem, not_found
+from bus.agents_table import LOOKUP_LIMIT_S
 from schemas import ids
 from schemas.errors import ErrorCode
 from schemas.lists import AgentStatus
@@ -107,7 +108,7 @@ async def _own(edge: Edge, user_id: str, agent_id: str) -> Agent:
 
 async def _catch_up(edge: Edge) -> None:
     # Agents are read from their topic, not from the record: what any replica published is in memory then.
-    await edge.agents.barrier(edge.settings.read_wait_s)
+    await edge.agents.barrier(LOOKUP_LIMIT_S)
 
 
 async def _publish(edge: Edge, agent: Agent, trace: Trace) -> None:

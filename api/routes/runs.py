@@ -13,7 +13,7 @@ from api.pages import PagingOfSessions
 from api.parameters import AgentId, Left, RunId, SessionId
 from api.problems import Problem, not_found
 from api.publishing import publish_command
-from api.reach import BEHIND, ReachIs
+from api.reach import BEHIND, Reach, ReachIs
 from api.run_shapes import (
     Cancellation,
     NewMessage,
@@ -163,6 +163,8 @@ async def _run(edge: Edge, caller: Caller, run_id: str, response: Response) -> R
         response.headers[BEHIND] = "true"
     run = await edge.web.run(caller.user_id, run_id)
     if run is not None:
+        if run.session_id in await Reach(edge, caller, response).erased():
+            raise not_found("run", run_id)
         return run_answer(run)
     if session_id is None or is_seen:
         raise not_found("run", run_id)

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from api.agent_shapes import may_see
+from api.accepting import check_agent
 from api.edge import TraceIs
 from api.pages import PagingOfSessions
 from api.parameters import Left, SessionId
@@ -30,7 +30,7 @@ from api.shapes import (
 from schemas import ids
 from schemas.errors import ErrorCode
 from schemas.fields import Name, Text
-from schemas.lists import AgentStatus, CommandKind
+from schemas.lists import CommandKind
 from schemas.records import SessionCommand
 from telemetry.tracing import Trace
 
@@ -127,12 +127,9 @@ async def erase_session(session_id: SessionId, reach: ReachIs, trace: TraceIs) -
 
 
 async def _check_agent(reach: Reach, agent_id: str) -> None:
-    agent = await reach.edge.agents.get(agent_id)
-    if agent is None or agent.session_id is not None or not may_see(agent, reach.caller.user_id):
-        detail = f"there is no agent {agent_id} for you; GET /agents/ lists those that there are"
-        raise Problem(HTTPStatus.NOT_FOUND, ErrorCode.UNKNOWN_AGENT, detail)
-    if agent.status is not AgentStatus.ACTIVE:
-        detail = f"agent {agent_id} is {agent.status}, so it takes no new runs; name another one"
+    agent = await check_agent(reach.edge, reach.caller, agent_id)
+    if agent.session_id is not None:
+        detail = f"agent {agent_id} serves one session that is there; name another one"
         raise Problem(HTTPStatus.CONFLICT, ErrorCode.UNKNOWN_AGENT, detail)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from api.own_writes import ENDED, MESSAGE, OwnWrites
+from api.own_writes import ENDED, MESSAGE, OwnWrites, erased_by
+from api.owners import Owners
 from schemas import ids
 from schemas.errors import TransientError
 
@@ -112,6 +113,29 @@ async def test_what_the_record_does_not_get_in_time_is_said_and_kept() -> None:
     await writes.note(USER, SESSION, "e1", MESSAGE)
     assert not await writes.seen(USER, SESSION)
     assert [each.event_id for each in notes.kept] == ["e1"]
+
+
+async def test_an_erasure_stays_known_when_the_record_has_it_and_nobody_waits_for_that() -> None:
+    notes, record = Notes(), Record()
+    writes = own_writes(notes, record)
+    await writes.note(USER, SESSION, "e1", "erase")
+    assert erased_by(notes.kept) == {SESSION}
+    assert await writes.seen(USER, None)
+    assert record.asked == ["e1"]
+    assert erased_by(notes.kept) == {SESSION}
+    assert await writes.seen(USER, None)
+    assert record.asked == ["e1"]
+
+
+def test_an_owner_is_forgotten_before_the_note_of_an_erasure() -> None:
+    now_s = 0.0
+    owners = Owners(30.0, now=lambda: now_s)
+    owners.learn(SESSION, USER)
+    assert owners.is_known(SESSION, USER)
+    assert not owners.is_known(SESSION, "bob")
+    assert not owners.is_known(OTHER, USER)
+    now_s = 30.0
+    assert not owners.is_known(SESSION, USER)
 
 
 async def test_without_redis_the_write_itself_is_waited_for() -> None:
