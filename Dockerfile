@@ -27,7 +27,7 @@ ENV PATH=/opt/maestro/bin:$PATH \
     MAESTRO_HEALTH_HOST=0.0.0.0 \
     MAESTRO_HEALTH_PORT=8080
 USER 10001
-EXPOSE 8080
+EXPOSE 8000 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['MAESTRO_HEALTH_PORT']}/live\", timeout=4)"]
 ENTRYPOINT ["maestro"]

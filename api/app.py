@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from api.documenting import described
 from api.edge import Edge
 from api.guards import BodyLimit, Callers, HeaderLimit, SecurityHeaders
 from api.observing import REQUEST_ID, Observed
@@ -41,19 +42,36 @@ _MOST_REASONS: Final = 20
 _log = logger(__name__)
 
 
-def create_app(edge: Edge) -> FastAPI:
-    """Return the application that serves this edge."""
-    app = FastAPI(
+class Described(FastAPI):
+    """An application whose document says what guards and handlers answer, too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the API document."""
+        if self.openapi_schema is None:
+            self.openapi_schema = described(super().openapi())
+        return self.openapi_schema
+
+
+def routed() -> FastAPI:
+    """Return the application with all routes, and nothing that they could be served with."""
+    app = Described(
         title="Maestro",
         version=version("maestro-streams"),
         description="Runs of LLM agents in sessions; what is accepted ends in one recorded run.",
         docs_url=None,  # the pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
-    app.state.edge = edge
     for router in ROUTERS:
         app.include_router(router)
+    return app
+
+
+def create_app(edge: Edge) -> FastAPI:
+    """Return the application that serves this edge."""
+    app = routed()
+    app.state.edge = edge
     _add_handlers(app)
     _add_guards(app, edge)
     return app
@@ -65,6 +83,7 @@ def _add_guards(app: FastAPI, edge: Edge) -> None:
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, wait_s=settings.body_wait_s)
     app.add_middleware(Callers, edge=edge)
     app.add_middleware(HeaderLimit, max_bytes=settings.max_header_bytes)
+    app.add_middleware(Observed)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -81,7 +100,6 @@ def _add_guards(app: FastAPI, edge: Edge) -> None:
             max_age=_PREFLIGHT_KEEP_S,
         )
     app.add_middleware(SecurityHeaders)
-    app.add_middleware(Observed)
 
 
 def _add_handlers(app: FastAPI) -> None:

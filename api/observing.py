@@ -34,7 +34,7 @@ class _Answer:
 
 
 class Observed:
-    """The outermost layer. Logs say the route, never the path, the query or a body: those hold content."""
+    """Around all that may fail. Logs say the route; the path, the query and bodies hold content."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

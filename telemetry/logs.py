@@ -145,4 +145,7 @@ def _add_step(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 def _renderer(*, as_json: bool) -> Processor:
     if as_json:
         return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+    # The renderer's own choice shows the values of local variables: content, and seconds for a deep stack.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )

@@ -4,17 +4,22 @@ import asyncio
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import click
 
+from api.settings import ApiSettings
+from maestro.cli.options import login_name
 from maestro.cli.output import EXIT_FAILED, err, json_option, note, out, print_json, print_rows
 from maestro.dev import daemon, texts
+from maestro.dev.api_role import reached, ready_made
 from maestro.dev.environment import data_dir, external_services, for_children
 from maestro.dev.question import DEMO, ask
 from maestro.dev.run import STARTED_MARK, Dev, Plan
-from maestro.dev.state import holder, running, running_urls
+from maestro.dev.state import DevState, Phase, holder, running, running_urls
 from maestro.embedded.errors import EmbeddedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.part import PartName
@@ -147,15 +152,28 @@ def _status(root: Path, *, as_json: bool) -> int:
     state = running(root)
     if as_json:
         empty: dict[str, object] = {"running": False, "data_dir": str(root), "parts": []}
-        fields = {"pid": state.pid, "phase": state.phase, "parts": texts.status_rows(state)} if state else {}
-        print_json({**empty, "running": state is not None, **fields})
+        print_json({**empty, "running": state is not None, **(_fields(state) if state else {})})
     elif state is None:
         note(f"maestro dev is not running on {root}")
     else:
         note(f"maestro dev is {state.phase} on {root} (process {state.pid})")
         print_rows(texts.status_rows(state), ("name", "state", "pid", "port", "restarts"), as_json=False)
         note(f"logs are in {DataFolder(root).logs}")
+        if state.phase is Phase.READY:
+            note(f"the API is at {_api(state.urls)[0]}; `{_command()} token` makes a token for it")
     return 0 if state is not None and state.is_well else EXIT_FAILED
+
+
+def _fields(state: DevState) -> dict[str, object]:
+    url, token = _api(state.urls)
+    api = {"url": url, "token": token} if state.phase is Phase.READY else None
+    return {"pid": state.pid, "phase": state.phase, "api": api, "parts": texts.status_rows(state)}
+
+
+def _api(urls: Mapping[str, str]) -> tuple[str, str | None]:
+    """Return where the API of a running dev is, and a token for whoever asks."""
+    settings = reached(load(ApiSettings)[0], urls)
+    return settings.public_url, ready_made(settings, login_name(), now=datetime.now(UTC))
 
 
 def _env(root: Path) -> int:
@@ -186,8 +204,14 @@ def _reset(root: Path, *, yes: bool) -> int:
 
 
 def _hint(root: Path, *, stop: str) -> None:
-    text = texts.how_to_go_on(command=_command(), root=root, is_default_root=root == data_dir(), stop=stop)
-    out.print(f"\n{text}\n", markup=False)
+    text = texts.how_to_go_on(
+        command=_command(),
+        root=root,
+        is_default_root=root == data_dir(),
+        stop=stop,
+        api=_api(running_urls(root) or {}),
+    )
+    out.print(f"\n{text}\n", markup=False, soft_wrap=True)
 
 
 def _command() -> str:

@@ -1,11 +1,14 @@
 """The API of a dev: what its processes get, where it is reached, and a token that it takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from api.auth.minting import mint
 from api.settings import ApiSettings
+from maestro.embedded.folder import DataFolder
+from maestro.embedded.ports import HeldPorts
 
 ROLE: Final = "api"
 SECRET: Final = "api_jwt"  # noqa: S105  the name of the secret, not the secret
@@ -14,6 +17,29 @@ SECRET_BYTES: Final = 64
 
 TOKEN_LIVES: Final = timedelta(hours=24)
 _PREFIX: Final = "MAESTRO_API_"
+
+
+class ApiPorts:
+    """The ports of a dev's API processes: the same at each start, where they can be had."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._held = HeldPorts()
+
+    def take(self, names: Sequence[str], *, wished: int) -> dict[str, int]:
+        """Hold and return a port for each process; on its very first start the first one gets `wished`.
+
+        Raises OSError when no port was found.
+        """
+        state = self._folder.state
+        keys = {name: f"http-{name}" for name in names}
+        ports = self._held.assign(keys.values(), {keys[names[0]]: wished, **state.ports})
+        self._folder.save(replace(state, ports=ports))
+        return {name: ports[key] for name, key in keys.items()}
+
+    def release(self) -> None:
+        """Let others have them."""
+        self._held.release()
 
 
 def environment(settings: ApiSettings, *, secret: str, port: int) -> dict[str, str]:

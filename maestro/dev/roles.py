@@ -1,5 +1,6 @@
 """Which role processes dev keeps running. Pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from maestro.embedded.keeper import RoleSpec
@@ -11,13 +12,19 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "sink-postgres": ("sink", "postgres"),
     "sink-embeddings": ("sink", "embeddings"),
     "sink-recents": ("sink", "recents"),
+    "api": ("api",),
 }
 
 
-def role_specs(workers: int) -> tuple[RoleSpec, ...]:
-    """Return `workers` processes of each role, named role-1 … role-N."""
+def role_specs(workers: int, env: Mapping[str, Mapping[str, str]] | None = None) -> tuple[RoleSpec, ...]:
+    """Return `workers` processes of each role, named role-1 … role-N; `env` has what some get besides."""
     return tuple(
-        RoleSpec(name=f"{role}-{number}", arguments=arguments)
+        RoleSpec(name=name, arguments=arguments, env=(env or {}).get(name, {}))
         for role, arguments in COMMANDS.items()
-        for number in range(1, workers + 1)
+        for name in names_of(role, workers)
     )
+
+
+def names_of(role: str, workers: int) -> tuple[str, ...]:
+    """Return the names of a role's processes."""
+    return tuple(f"{role}-{number}" for number in range(1, workers + 1))

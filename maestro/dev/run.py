@@ -11,12 +11,14 @@ from typing import Final, cast
 
 from rich.console import Console
 
+from api.settings import ApiSettings
+from maestro.dev import api_role
 from maestro.dev.environment import external_services, for_children, publish
 from maestro.dev.errors import DevError
 from maestro.dev.prepare import Preparation
 from maestro.dev.progress import Plain, Progress, showing
 from maestro.dev.question import PROGRAM
-from maestro.dev.roles import role_specs
+from maestro.dev.roles import names_of, role_specs
 from maestro.dev.services import ServiceWatch
 from maestro.dev.state import DevState, Kind, PartState, Phase, forget, write
 from maestro.embedded.errors import EmbeddedError
@@ -25,6 +27,7 @@ from maestro.embedded.ports import LOOPBACK
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 from maestro.embedded.supervisor import Supervisor
+from maestro.settings import load
 from schemas.errors import MaestroError
 
 ROLES_READY_WITHIN_S: Final = 120.0
@@ -62,6 +65,7 @@ class Dev:
         self._external = external
         settings = EmbeddedSettings().model_copy(update={"data_dir": plan.root})
         self._stack = EmbeddedStack(settings, external=external)
+        self._api_ports = api_role.ApiPorts(self._stack.folder)
         self._services: ServiceWatch | None = None
         self._supervisor: Supervisor | None = None
         self._written: DevState | None = None
@@ -108,7 +112,7 @@ class Dev:
         self._services = ServiceWatch(self._stack, frozenset(self._external), self._events)
 
         self._supervisor = Supervisor(
-            role_specs(self._plan.workers),
+            role_specs(self._plan.workers, self._api_environments()),
             folder=self._stack.folder,
             env=for_children(),
             progress=partial(self._heard, show),
@@ -121,6 +125,16 @@ class Dev:
         self._phase = Phase.READY
         self._was_up = True
         self._write()
+
+    def _api_environments(self) -> dict[str, dict[str, str]]:
+        """Return what each process of the API gets; commands find the first of them."""
+        (settings,) = load(ApiSettings)
+        names = names_of(api_role.ROLE, self._plan.workers)
+        ports = self._api_ports.take(names, wished=settings.port)
+        secret = self._stack.folder.secret(api_role.SECRET, size=api_role.SECRET_BYTES)
+        found = {name: api_role.environment(settings, secret=secret, port=ports[name]) for name in names}
+        self._urls |= found[names[0]]
+        return found
 
     def _heard(self, show: Progress, role: str, line: str) -> None:
         if self._phase is not Phase.STARTING:
@@ -189,6 +203,7 @@ class Dev:
                 await self._supervisor.stop()
                 forget(self._plan.root)
         finally:
+            self._api_ports.release()
             await self._stack.stop()
 
 

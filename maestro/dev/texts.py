@@ -12,8 +12,13 @@ def exports(urls: Mapping[str, str]) -> str:
     return "\n".join(f"export {name}={shlex.quote(url)}" for name, url in urls.items())
 
 
-def how_to_go_on(*, command: str, root: Path, is_default_root: bool, stop: str) -> str:
-    """Return what a person can do next. `command` is how they call maestro, `stop` how they end this."""
+def how_to_go_on(
+    *, command: str, root: Path, is_default_root: bool, stop: str, api: tuple[str, str | None]
+) -> str:
+    """Return what a person can do next. `command` is how they call maestro, `stop` how they end this.
+
+    `api` is where the API is, with a token for it where one could be made.
+    """
     steps = {
         f'{command} ask "Who are our best customers?"': "ask one question",
         f"{command} chat": "talk in a session",
@@ -26,7 +31,13 @@ def how_to_go_on(*, command: str, root: Path, is_default_root: bool, stop: str) 
     chosen = "" if is_default_root else f"\n  export MAESTRO_DATA_DIR={shlex.quote(str(root))}\n"
     width = max(map(len, steps))
     lines = "\n".join(f"  {step:<{width}}  {what}" for step, what in steps.items())
-    return f"{where}\n{chosen}\n{lines}"
+    return f"{where}\n{chosen}\n{lines}\n\n{over_http(*api)}"
+
+
+def over_http(url: str, token: str | None) -> str:
+    """Return how the API is called from a shell."""
+    known = f"  TOKEN={token}" if token is not None else "  TOKEN=…  # from the issuer of your tokens"
+    return f'Over HTTP:\n\n{known}\n  curl -H "Authorization: Bearer $TOKEN" {url}/chat-sessions/'
 
 
 def status_rows(state: DevState) -> list[dict[str, object]]:

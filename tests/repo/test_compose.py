@@ -19,6 +19,7 @@ ROLES = {
     "sink": ["sink", "postgres"],
     "embeddings": ["sink", "embeddings"],
     "recents": ["sink", "recents"],
+    "api": ["api"],
 }
 
 
@@ -55,6 +56,14 @@ def test_only_settings_that_exist_are_named(services: dict[str, dict[str, Any]],
     assert set(services[name]["environment"]) <= known
 
 
+def test_the_api_starts_where_its_keys_are_given(services: dict[str, dict[str, Any]]) -> None:
+    assert services["api"]["profiles"] == ["api"]
+    settings = services["api"]["environment"]
+    given = {name for name, value in settings.items() if name.startswith("MAESTRO_API_") and value is None}
+    assert {"MAESTRO_API_JWT_SECRET", "MAESTRO_API_JWT_ISSUER", "MAESTRO_API_JWT_AUDIENCE"} <= given
+    assert services["api"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
 def test_the_addresses_are_those_of_the_services(services: dict[str, dict[str, Any]]) -> None:
     settings = services["session"]["environment"]
     assert settings["KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
@@ -77,5 +86,16 @@ def test_the_image_runs_as_somebody_and_copies_every_package() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     assert "USER 10001" in lines
     copied = {line.split()[1] for line in lines if line.startswith("COPY ") and "--from" not in line}
-    assert {"maestro", "streams", "sinks", "bus", "stores", "llm", "schemas", "telemetry", "bench"} <= copied
+    assert {
+        "maestro",
+        "api",
+        "streams",
+        "sinks",
+        "bus",
+        "stores",
+        "llm",
+        "schemas",
+        "telemetry",
+        "bench",
+    } <= copied
     assert any(line.startswith("HEALTHCHECK") for line in lines)

@@ -133,3 +133,18 @@ def test_the_text_of_an_error_is_shown_only_where_every_detail_is_asked_for(
     assert "ValueError" in shown
     assert "KeyError" in shown
     assert (text in line, cause in line) == (is_shown, is_shown)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_error_is_shown_without_the_values_of_its_variables(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    logs.configure("info", as_json=as_json)
+    words = "what somebody wrote".replace(" ", "-")  # the source's own line is shown
+    try:
+        _ = int(words)
+    except ValueError as error:
+        logs.logger("tests.locals").error("failed", exc_info=logs.without_text(error))
+    written = capsys.readouterr().err
+    assert "UnquotedError: ValueError" in written
+    assert words not in written

@@ -12,7 +12,7 @@ from maestro.embedded.restart import HEALTHY_AFTER_S, History
 def test_every_role_gets_so_many_processes_with_names_of_their_own() -> None:
     specs = role_specs(2)
     names = [spec.name for spec in specs]
-    roles = ("session", "generate", "execute", "sink-postgres", "sink-embeddings", "sink-recents")
+    roles = ("session", "generate", "execute", "sink-postgres", "sink-embeddings", "sink-recents", "api")
     assert sorted(names) == sorted(f"{role}-{n}" for role in roles for n in (1, 2))
     assert {spec.arguments for spec in specs if spec.name.startswith("sink")} == {
         ("sink", "postgres"),
@@ -49,7 +49,11 @@ def test_a_shell_reads_back_what_is_exported() -> None:
 def test_hints_name_the_folder_only_when_commands_cannot_find_it() -> None:
     for is_default, times in ((True, 0), (False, 1)):
         text = how_to_go_on(
-            command="maestro", root=Path("/data"), is_default_root=is_default, stop="maestro dev --stop"
+            command="maestro",
+            root=Path("/data"),
+            is_default_root=is_default,
+            stop="maestro dev --stop",
+            api=("http://127.0.0.1:8000", "a.b.c"),
         )
         assert text.count("export MAESTRO_DATA_DIR=/data") == times
         assert "maestro dev --stop" in text
