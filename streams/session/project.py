@@ -40,8 +40,10 @@ RUN_CHANGES = frozenset(
 _DECIDED_BY_PERSON = frozenset({Action.TOOL_APPROVED, Action.TOOL_DENIED})
 """Entries after which a run's record is another when it waited for nothing else."""
 
-_TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}) - {Action.RUN_QUEUED}
-_SESSION_CHANGES = _TASK_CHANGES | {
+TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}) - {Action.RUN_QUEUED}
+"""Entries after which the task's record is another."""
+
+SESSION_CHANGES = TASK_CHANGES | {
     Action.SESSION_RESUMED,
     Action.SESSION_CONFIGURED,
     Action.SESSION_IDLE,
@@ -51,6 +53,7 @@ _SESSION_CHANGES = _TASK_CHANGES | {
     Action.CONTEXT_SUMMARIZED,
     Action.RUN_ROLLED_BACK,
 }
+"""Entries after which the session's record is another."""
 
 
 def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...]:
@@ -129,9 +132,9 @@ def _states(after: Context, logs: TaskLogs, partition: int, announce: bool) -> I
     if after.erased:
         return  # The record forgets both; nothing may bring them back.
     actions = [entry.action for entry in logs.entries]
-    if not _TASK_CHANGES.isdisjoint(actions):
+    if not TASK_CHANGES.isdisjoint(actions):
         yield outputs.task_record(after, logs, version=after.sequence)
-    if announce or not _SESSION_CHANGES.isdisjoint(actions):
+    if announce or not SESSION_CHANGES.isdisjoint(actions):
         yield outputs.session_record(after, logs, partition, version=after.sequence)
 
 

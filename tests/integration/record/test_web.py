@@ -19,7 +19,7 @@ from stores.postgres.web import Web
 from tests.fakes.made_session import AT, Made
 from tests.fakes.partition import Partition, write_all
 
-EVERYTHING = {"page": 1, "per_page": 50}
+EVERYTHING: dict[str, Any] = {"page": 1, "per_page": 50}
 
 
 @pytest.fixture
