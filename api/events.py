@@ -196,7 +196,7 @@ _SHOWN: Final[Mapping[str, Callable[[Data], tuple[_Part, ...]]]] = MappingProxyT
     }
 )
 
-SHOWN_ACTIONS: Final = tuple(sorted(_SHOWN))
+SHOWN_ACTIONS: Final = tuple(Action(name) for name in sorted(_SHOWN))
 """Log entries that a stream shows."""
 
 

@@ -11,6 +11,8 @@ import orjson
 
 PARTS = {
     "lists": "lists and details of one user in a record of a million sessions",
+    "runs": "what POST /agents/{id}/run adds to the same run started on the topic",
+    "streams": "a thousand readers of one session's events on one process: memory, and delay of a token",
 }
 """Each is `bench/api_<name>.py` with `main(options)` and `table(results)`."""
 

@@ -24,7 +24,8 @@ from stores.postgres.migrate import migrate
 from telemetry.tracing import derived
 
 _ENDS = frozenset(status.value for status in RunStatus if status.is_terminal)
-_AGENT = AgentFile(id="bench", model="rehearsal:bench", tools=("current_time",))
+AGENT_ID = "bench"
+_AGENT = AgentFile(id=AGENT_ID, model="rehearsal:bench", tools=("current_time",))
 _SCRIPT = """
 rules:
   - when: { stage: results }
@@ -55,7 +56,7 @@ async def maestro(urls: StackUrls, pids: dict[str, int], logs: str) -> AsyncGene
 
     commands = {name: (sys.executable, "-m", "maestro", *words) for name, words in _COMMANDS.items()}
     async with (
-        children(commands, env=_environment(urls, logs), logs=logs, pids=pids, says=None),
+        children(commands, env=environment(urls, logs), logs=logs, pids=pids, says=None),
         calling(
             urls.kafka_bootstrap,
             ask_on=names.full(USER_MESSAGES),
@@ -79,7 +80,8 @@ def _question(session: str) -> bytes:
     )
 
 
-def _environment(urls: StackUrls, logs: str) -> dict[str, str]:
+def environment(urls: StackUrls, logs: str) -> dict[str, str]:
+    """Return what leads a process of Maestro to the services; `logs` is a folder that exists."""
     scripts = Path(logs) / "rehearsal"
     scripts.mkdir(exist_ok=True)
     (scripts / "bench.yaml").write_text(_SCRIPT)
