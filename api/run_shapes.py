@@ -64,7 +64,7 @@ class Cancellation(Asked):
     reason: Annotated[Text, StringConstraints(max_length=1_000)] | Left = None
 
 
-class Usage(Shape):
+class RunUsage(Shape):
     """What a run has used."""
 
     generations: int
@@ -94,7 +94,7 @@ class RunAnswer(Shape):
     input: str | None = Field(description="The message; null while it is not recorded.")
     output: str | None = Field(description="The answer.", examples=["There are 42."])
     sql_query: str | None = Field(description="SQL that the answer rests on.")
-    usage: Usage
+    usage: RunUsage
     error: RunError | None
     created_at: datetime | None
     started_at: datetime | None
@@ -120,7 +120,7 @@ def run_answer(run: Run) -> RunAnswer:
         input=run.input,
         output=run.output,
         sql_query=run.sql_query,
-        usage=Usage(
+        usage=RunUsage(
             generations=run.generations,
             tool_calls=run.tool_calls,
             prompt_tokens=run.prompt_tokens,
@@ -147,7 +147,7 @@ def run_to_be(run_id: str, session_id: str, *, message_id: str | None, agent_id:
         input=None,
         output=None,
         sql_query=None,
-        usage=Usage(
+        usage=RunUsage(
             generations=0,
             tool_calls=0,
             prompt_tokens=0,
