@@ -27,7 +27,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "embeddings": ("sink", "embeddings"),
     "recents": ("sink", "recents"),
 }
-READY_S = 60.0
+READY_S = 120.0
 STOP_S = 45.0
 _POLL_S = 0.1
 
