@@ -65,7 +65,7 @@ async def _ready(under_test: ApiUnderTest) -> None:
     async with under_test.client() as client:
         while time.monotonic() < deadline:
             try:
-                if (await client.get("/ready")).status_code == httpx.codes.OK:
+                if (await client.get("/ready")).is_success:
                     return
             except httpx.TransportError:
                 pass

@@ -70,7 +70,8 @@ async def main(options: argparse.Namespace) -> Mapping[str, Any]:
     with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
         os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
         async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder) / "data")) as stack:
-            urls, pids = stack.urls, {}
+            urls = stack.urls
+            pids: dict[str, int] = {}
             await migrate(urls.database_url)
             async with Admin(KafkaSettings(bootstrap_servers=urls.kafka_bootstrap), TopicSettings()) as admin:
                 await admin.create_topics()

@@ -210,9 +210,6 @@ async def test_a_topic_that_cannot_be_read_is_read_again() -> None:
         assert waiter.trouble() is None
 
 
-REJECTED = {"status": RunStatus.REJECTED, "error_message": "no"}
-
-
 @pytest.mark.parametrize(
     ("reason", "status", "code"),
     [
@@ -226,7 +223,7 @@ REJECTED = {"status": RunStatus.REJECTED, "error_message": "no"}
     ],
 )
 def test_a_refusal_has_the_status_of_its_reason(reason: StopReason, status: int, code: str) -> None:
-    run = a_run(**REJECTED, stop_reason=reason, error_code=reason.value)
+    run = a_run(RunStatus.REJECTED, error_message="no", stop_reason=reason, error_code=reason.value)
     problem = refusal(run, running="r1")
     assert (problem.status, problem.code.value) == (status, code)
     assert ("running_run_id" in problem.members) == (reason is StopReason.BUSY)
