@@ -155,21 +155,31 @@ async def list_runs(session_id: SessionId, reach: ReachIs, paging: PagingOfSessi
 
 
 async def _run(edge: Edge, caller: Caller, run_id: str, response: Response) -> RunAnswer:
-    try:
-        is_seen, session_id = await edge.live.own_writes.run_seen(caller.user_id, run_id)
-    except TransientError:
-        is_seen, session_id = False, None
+    reach = Reach(edge, caller, response)
+    is_seen, session_id = await _caught_up(edge, caller, run_id)
     if not is_seen:
         response.headers[BEHIND] = "true"
     run = await edge.web.run(caller.user_id, run_id)
+    if run is not None and not run.status.is_terminal:
+        # A command of the caller's to its session may have changed it.
+        _ = await reach.catch_up(run.session_id)
+        run = await edge.web.run(caller.user_id, run_id)
     if run is not None:
-        if run.session_id in await Reach(edge, caller, response).erased():
+        if run.session_id in await reach.erased():
             raise not_found("run", run_id)
         return run_answer(run)
     if session_id is None or is_seen:
         raise not_found("run", run_id)
     # Its message is kept, and the record does not have it yet.
     return run_to_be(run_id, session_id, message_id=None, agent_id=None)
+
+
+async def _caught_up(edge: Edge, caller: Caller, run_id: str) -> tuple[bool, str | None]:
+    try:
+        return await edge.live.own_writes.run_seen(caller.user_id, run_id)
+    except TransientError:
+        # Without Redis nobody knows what was written; the record can be read all the same.
+        return False, None
 
 
 async def _identified(
