@@ -30,6 +30,10 @@ SECURITY_HEADERS: Final = {
 """On every answer that does not say otherwise. TLS, and so HSTS, is the business of what stands in front."""
 
 _SAY_EVERY_S: Final = 10.0
+
+_DISCARDED_TIMES: Final = 4
+"""How many times the largest body is read and thrown away behind one that is too large."""
+
 _log = logger(__name__)
 
 
@@ -166,9 +170,19 @@ class BodyLimit:
                 return None
             body += message.get("body", b"")
             if len(body) > self._max_bytes:
+                await self._discard(receive)
                 raise self._too_large()
             if not message.get("more_body", False):
                 return bytes(body)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Let go by what still comes, up to a size: who is cut off while sending never reads the answer."""
+        left = _DISCARDED_TIMES * self._max_bytes
+        while left > 0:
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return
 
     def _too_large(self) -> Problem:
         detail = f"a body may have {self._max_bytes} bytes; send less"
