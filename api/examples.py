@@ -131,7 +131,7 @@ def _agent(**changed: Any) -> dict[str, Any]:
     }
 
 
-_ENTRY: Final = {
+_ENTRY: Final[dict[str, Any]] = {
     "id": "0197a3c4-5b1e-5c7a-8a51-3f0f6f1c2d45",
     "task_id": TASK,
     "session_id": SESSION,

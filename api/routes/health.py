@@ -1,6 +1,7 @@
 """`GET /live` and `GET /ready` for load balancers: without a token, and without reasons."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -18,7 +19,9 @@ class Standing(BaseModel):
     ok: bool
 
 
-_NO = {HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": Standing, "description": "Not now."}}
+_NO: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE.value: {"model": Standing, "description": "Not now."}
+}
 
 
 @router.get("/live", response_model=Standing, responses=_NO)

@@ -15,9 +15,15 @@ from streams.session.feed import stages
 from tests.unit.api.histories import HISTORY, History, items
 
 PLACES = st.tuples(st.integers(1, 10**13), st.integers(0, 10**6))
+
+
+def _token_id(at: int, place: tuple[int, int]) -> EventId:
+    return EventId(at, TOKEN_PART, place, place)
+
+
 IDS = st.one_of(
     st.builds(EventId, st.integers(0, 10**9), st.integers(0, 3), place=st.none() | PLACES),
-    st.builds(lambda at, place: EventId(at, TOKEN_PART, place, place), st.integers(0, 10**9), PLACES),
+    st.builds(_token_id, st.integers(0, 10**9), PLACES),
 )
 
 

@@ -3,7 +3,7 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import RSAAlgorithm
 
 from api.app import create_app
 from api.auth.claims import RefusedTokenError
@@ -52,7 +53,7 @@ def _text(data: bytes) -> str:
 class Published:
     """A key set with one RSA key, as the issuer publishes it."""
 
-    async def key_of(self, header: dict[str, Any]) -> Any:
+    async def key_of(self, header: Mapping[str, Any]) -> Any:
         if header.get("kid") != KID:
             reason = "the key id is unknown"
             raise RefusedTokenError(reason)
@@ -60,7 +61,7 @@ class Published:
 
 
 def _jwk() -> dict[str, Any]:
-    text = jwt.algorithms.RSAAlgorithm.to_jwk(RSA_KEY.public_key())
+    text = RSAAlgorithm.to_jwk(RSA_KEY.public_key())
     return {**json.loads(text), "kid": KID, "use": "sig", "alg": "RS256"}
 
 
@@ -88,7 +89,7 @@ def _confused() -> str:
 
 
 def _unsigned() -> str:
-    return jwt.encode(claims(), None, algorithm="none")
+    return jwt.encode(claims(), "", algorithm="none")
 
 
 def _without_signature() -> str:
@@ -161,7 +162,7 @@ ATTACKS: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_an_attack_is_refused_and_not_told_why(name: str) -> None:
     async with client_of(create_app(hmac_edge())) as client:
-        attack = await client.get(PATH, headers={"Authorization": b"Bearer " + ATTACKS[name]().encode()})
+        attack = await client.get(PATH, headers={b"Authorization": b"Bearer " + ATTACKS[name]().encode()})
         nonsense = await client.get(PATH, headers=bearer("nonsense"))
 
     assert attack.status_code == 401
