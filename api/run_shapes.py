@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from api.pages import Pagination
 from api.parameters import Left
 from api.problems import Problem
+from api.settings import ApiSettings
 from api.shapes import Asked, Shape
 from schemas.errors import ErrorCode
 from schemas.fields import Text
@@ -39,15 +40,23 @@ OwnSession = Annotated[
     Field(description="Session of yours that goes on; left out, a new one begins.", examples=[_ID]),
 ]
 
+# The limit is a setting, which the document cannot know: it states the one in force unless set.
+WaitSeconds = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="How long to wait for the end of the run.",
+        json_schema_extra={"maximum": ApiSettings.model_fields["run_wait_limit_s"].default},
+    ),
+]
+
 
 class NewRun(Asked):
     """What an agent shall answer."""
 
     message: Message
     session_id: OwnSession | Left = None
-    wait_seconds: (
-        Annotated[float, Field(ge=0, description="How long to wait for the end of the run.")] | Left
-    ) = None
+    wait_seconds: WaitSeconds | Left = None
     client_message_id: ClientMessageId | Left = None
 
 
