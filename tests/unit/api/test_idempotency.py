@@ -10,7 +10,7 @@ from schemas import ids
 from schemas.errors import TransientError
 
 USER = "alice"
-SESSION = ids.new_id()
+SESSION = "01a200e0-13ae-7c1a-872b-1fc11071cdb0"
 
 
 @dataclass(frozen=True)
