@@ -6,7 +6,6 @@ import pytest
 
 from api.idempotency import Named, decided, identified, request_hash
 from api.problems import Problem
-from schemas import ids
 from schemas.errors import TransientError
 
 USER = "alice"
