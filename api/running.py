@@ -89,11 +89,14 @@ async def run_message(
         ended = await _waited(edge, ticket, wait_s=wait_s, receive=receive)
     if ended is None:
         return Outcome(identity=identity, run=ticket.last_seen)
-    await end_run(edge, caller, identity.run_id)
     if ended.status is RunStatus.REJECTED:
+        await end_run(edge, caller, identity.run_id)
         raise refusal(ended, running=await _busy_with(edge, ended))
     # What the caller is told here, their next read shall show.
-    await edge.live.own_writes.note(caller.user_id, identity.session_id, identity.run_id, ENDED)
+    _ = await asyncio.gather(
+        end_run(edge, caller, identity.run_id),
+        edge.live.own_writes.note(caller.user_id, identity.session_id, identity.run_id, ENDED),
+    )
     return Outcome(identity=identity, run=ended)
 
 
