@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue
 
 from api.pages import Pagination
-from api.parameters import Left
 from api.shapes import Asked, Shape, json_of
 from schemas.agent_file import MAX_CONFIGURATION_BYTES, AgentConfiguration, configuration_of
 from schemas.errors import ErrorCode, PoisonError
@@ -58,13 +57,13 @@ class NewAgent(Asked):
 class AgentChange(Asked):
     """What shall change of an agent; what is left out stays. A configuration is replaced whole."""
 
-    name: AgentName | Left = None
-    type: AgentType | Left = None
-    status: Standing | Left = Field(
+    name: AgentName | None = None
+    type: AgentType | None = None
+    status: Standing | None = Field(
         default=None,
         description="`inactive` and `retired` agents take no new runs; `active` brings one back.",
     )
-    configuration: Configuration | Left = None
+    configuration: Configuration | None = None
 
 
 class AgentDetail(Shape):

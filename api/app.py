@@ -13,6 +13,7 @@ from starlette.responses import Response
 from api.documenting import described
 from api.edge import Edge
 from api.guards import BodyLimit, Callers, HeaderLimit, SecurityHeaders
+from api.methods import allowed
 from api.observing import REQUEST_ID, Observed
 from api.problems import Problem, problem_of, response
 from api.routes import agents, audit, events, health, messages, registry, runs, sessions, usage
@@ -123,7 +124,10 @@ def _add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> Response:
-        return response(of_framework(error), request.url.path)
+        problem = of_framework(error)
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            problem.headers["Allow"] = allowed(app.routes, request.scope["path"])
+        return response(problem, request.url.path)
 
 
 def invalid(error: RequestValidationError) -> Problem:

@@ -15,7 +15,7 @@ TITLE_CHARS = 80
 """Longest title: what a session keeps of one, so that it reads back what was sent."""
 
 Left = SkipJsonSchema[None]
-"""Stands for a parameter that is left out: nobody can send it, so the document does not offer it."""
+"""Stands for a parameter that is left out: unlike null in a body nobody can send it, so it is not offered."""
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _EXAMPLE = "0197a3c4-5b1e-7c7a-9a51-3f0f6f1c2d3e"

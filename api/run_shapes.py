@@ -9,7 +9,6 @@ import orjson
 from pydantic import AfterValidator, Field, StringConstraints
 
 from api.pages import Pagination
-from api.parameters import Left
 from api.problems import Problem
 from api.settings import ApiSettings
 from api.shapes import Asked, Shape
@@ -55,22 +54,22 @@ class NewRun(Asked):
     """What an agent shall answer."""
 
     message: Message
-    session_id: OwnSession | Left = None
-    wait_seconds: WaitSeconds | Left = None
-    client_message_id: ClientMessageId | Left = None
+    session_id: OwnSession | None = None
+    wait_seconds: WaitSeconds | None = None
+    client_message_id: ClientMessageId | None = None
 
 
 class NewMessage(Asked):
     """What is said to a session."""
 
     message: Message
-    client_message_id: ClientMessageId | Left = None
+    client_message_id: ClientMessageId | None = None
 
 
 class Cancellation(Asked):
     """Why a run shall end."""
 
-    reason: Annotated[Text, StringConstraints(max_length=1_000)] | Left = None
+    reason: Annotated[Text, StringConstraints(max_length=1_000)] | None = None
 
 
 class RunUsage(Shape):

@@ -7,7 +7,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.pages import Pagination
-from api.parameters import Left, Title
+from api.parameters import Title
 from schemas.fields import Name
 from schemas.lists import Role, SessionStatus
 from schemas.records import SessionCommand
@@ -29,7 +29,7 @@ class Shape(BaseModel):
 
 
 class Asked(BaseModel):
-    """The body of a request: no member that nobody reads."""
+    """The body of a request: no member that nobody reads. What is null is what is left out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,15 +76,15 @@ class SessionDetail(Shape):
 class NewSession(Asked):
     """What a new session shall be; all of it may be left out."""
 
-    agent_id: Annotated[Name, Field(examples=["assistant"])] | Left = None
-    title: Title | Left = None
+    agent_id: Annotated[Name, Field(examples=["assistant"])] | None = None
+    title: Title | None = None
 
 
 class SessionChange(Asked):
     """What shall change of a session; what is left out stays."""
 
-    title: Title | Left = None
-    status: Status | Left = Field(
+    title: Title | None = None
+    status: Status | None = Field(
         default=None, description="`archived` puts it away, `active` brings it back."
     )
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 
 from api.accepting import check_session
 from api.auth.caller import Caller, CallerIs
@@ -26,9 +27,8 @@ _EXAMPLE: Final = (
 )
 
 OfRun = Annotated[
-    str | Left,
+    Annotated[str, Field(pattern=_UUID)] | Left,
     Query(
-        pattern=_UUID,
         description="Only what belongs to this run of yours; the stream ends after its `done`.",
     ),
 ]

@@ -22,6 +22,7 @@ MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _COMMITTED = read_committed()
 _NO_SUBJECT, _NO_VERSION, _NO_SCHEMA, _BAD_VERSION = 40401, 40402, 40403, 42202
 _MOST_CHARS = 300
+_VERSION = "^(latest|-1|[1-9][0-9]{0,8})$"
 
 
 class RegistryAnswer(JSONResponse):
@@ -72,7 +73,14 @@ Subject = Annotated[
     Path(description="`<full topic name>-value`.", max_length=_MOST_CHARS, examples=["maestro.runs-value"]),
 ]
 Wanted = Annotated[
-    str, Path(description="A number from 1, or `latest`.", max_length=_MOST_CHARS, examples=["latest"])
+    str,
+    Path(
+        description="A number from 1, or `latest`.",
+        max_length=_MOST_CHARS,
+        examples=["latest"],
+        # Only said, not checked here: what does not fit is refused in the registry's own words.
+        json_schema_extra={"pattern": _VERSION},
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import Field
 
 from api.accepting import check_agent, check_session, check_size
 from api.auth.caller import Caller, CallerIs
@@ -32,12 +33,9 @@ from schemas.records import SessionCommand, UserMessage
 router = APIRouter(tags=["runs"])
 
 IdempotencyKey = Annotated[
-    str | Left,
+    Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")] | Left,
     Header(
         alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
         description="A name of your own for this request: sent again with it, it is the same run.",
         examples=["8e03978e-40d5-43e8-bc93-6894a57f9324"],
     ),
