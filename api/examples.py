@@ -70,6 +70,7 @@ def _run(**changed: Any) -> dict[str, Any]:
     return {
         "run_id": RUN,
         "session_id": SESSION,
+        "task_id": TASK,
         "message_id": MESSAGE,
         "agent_id": "assistant",
         "status": "completed",

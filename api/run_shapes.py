@@ -12,6 +12,7 @@ from api.pages import Pagination
 from api.problems import Problem
 from api.settings import ApiSettings
 from api.shapes import Asked, Shape
+from schemas import ids
 from schemas.errors import ErrorCode
 from schemas.fields import Text
 from schemas.lists import Action, RunStatus, StopReason
@@ -95,6 +96,9 @@ class RunAnswer(Shape):
 
     run_id: str = Field(examples=[_ID])
     session_id: str = Field(examples=[_ID])
+    task_id: str = Field(
+        description="Task of the session: its audit trail tells how it went.", examples=[_ID]
+    )
     message_id: str | None = Field(description="The message that caused it.", examples=[_ID])
     agent_id: str | None = Field(examples=["assistant"])
     status: RunStatus
@@ -121,6 +125,7 @@ def run_answer(run: Run) -> RunAnswer:
     return RunAnswer(
         run_id=run.id,
         session_id=run.session_id,
+        task_id=run.task_id,
         message_id=run.message_id,
         agent_id=run.agent_id,
         status=run.status,
@@ -148,6 +153,7 @@ def run_to_be(run_id: str, session_id: str, *, message_id: str | None, agent_id:
     return RunAnswer(
         run_id=run_id,
         session_id=session_id,
+        task_id=ids.task_id(session_id),
         message_id=message_id,
         agent_id=agent_id,
         status=RunStatus.QUEUED,
