@@ -158,9 +158,9 @@ async def _run(edge: Edge, caller: Caller, run_id: str, response: Response) -> R
     if not is_seen:
         response.headers[BEHIND] = "true"
     run = await edge.web.run(caller.user_id, run_id)
-    if run is not None and not run.status.is_terminal:
-        # A command of the caller's to its session may have changed it.
-        _ = await reach.catch_up(run.session_id)
+    if run is None or not run.status.is_terminal:
+        # A command of the caller's may have changed it, or does now: no state is shown before its log.
+        _ = await reach.catch_up(None if run is None else run.session_id)
         run = await edge.web.run(caller.user_id, run_id)
     if run is not None:
         if run.session_id in await reach.erased():
