@@ -4,39 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from schemas.changes import RUN_CHANGES, SESSION_CHANGES, TASK_CHANGES
 from schemas.lists import Action
 from stores.postgres.pool import Row
 
 Version: TypeAlias = tuple[int, int]
 """Term and sequence of a log entry; the greater one wins."""
-
-RUN_CHANGES = frozenset(
-    {
-        Action.MESSAGE_REJECTED,
-        Action.RUN_QUEUED,
-        Action.RUN_STARTED,
-        Action.RUN_WAITING,
-        Action.RUN_COMPLETED,
-        Action.RUN_FAILED,
-        Action.RUN_CANCELLED,
-    }
-)
-"""Entries that come with a new state of their run."""
-
-TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}) - {Action.RUN_QUEUED}
-"""Entries whose decision comes with a new state of the task."""
-
-SESSION_CHANGES = TASK_CHANGES | {
-    Action.SESSION_RESUMED,
-    Action.SESSION_CONFIGURED,
-    Action.SESSION_IDLE,
-    Action.SESSION_EXPIRED,
-    Action.SESSION_ARCHIVED,
-    Action.SESSION_UNARCHIVED,
-    Action.CONTEXT_SUMMARIZED,
-    Action.RUN_ROLLED_BACK,
-}
-"""Entries whose decision comes with a new state of the session."""
 
 SAID = frozenset({Action.RUN_STARTED})
 """Entries of an application's event that come with a message: what the user asked."""

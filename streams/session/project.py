@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from schemas.changes import RUN_CHANGES, SESSION_CHANGES, TASK_CHANGES
 from schemas.errors import ErrorCode
 from schemas.lists import Action, Role, RunStatus, ToolOutcome
 from schemas.records import ConversationMessage, GenerationRequest, LogEntry, Record, TaskLogs, ToolCall
@@ -24,36 +25,8 @@ from streams.session.payloads import (
 )
 from streams.session.run_record import run_record
 
-RUN_CHANGES = frozenset(
-    {
-        Action.MESSAGE_REJECTED,
-        Action.RUN_QUEUED,
-        Action.RUN_STARTED,
-        Action.RUN_WAITING,
-        Action.RUN_COMPLETED,
-        Action.RUN_FAILED,
-        Action.RUN_CANCELLED,
-    }
-)
-"""Entries after which a run's record is another."""
-
 _DECIDED_BY_PERSON = frozenset({Action.TOOL_APPROVED, Action.TOOL_DENIED})
 """Entries after which a run's record is another when it waited for nothing else."""
-
-TASK_CHANGES = (RUN_CHANGES | {Action.SESSION_CREATED, Action.MESSAGE_RECEIVED}) - {Action.RUN_QUEUED}
-"""Entries after which the task's record is another."""
-
-SESSION_CHANGES = TASK_CHANGES | {
-    Action.SESSION_RESUMED,
-    Action.SESSION_CONFIGURED,
-    Action.SESSION_IDLE,
-    Action.SESSION_EXPIRED,
-    Action.SESSION_ARCHIVED,
-    Action.SESSION_UNARCHIVED,
-    Action.CONTEXT_SUMMARIZED,
-    Action.RUN_ROLLED_BACK,
-}
-"""Entries after which the session's record is another."""
 
 
 def project(after: Context, logs: TaskLogs, partition: int) -> tuple[Record, ...]:
