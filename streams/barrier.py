@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.errors import TransientError
-from streams.runtime.parking import parked
+from streams.runtime.running_step import parked
 
 _FIRST_PAUSE_S = 0.002
 _LONGEST_PAUSE_S = 0.05

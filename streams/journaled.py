@@ -26,7 +26,7 @@ from streams.journaled_ports import (
     ResultBarrier,
     StepJournal,
 )
-from streams.runtime.parking import parked
+from streams.runtime.running_step import parked, shielded
 from telemetry.logs import logger
 from telemetry.metrics import LEASE_TAKEOVERS, LEASES_LOST, STEPS_REPLAYED
 from telemetry.points import point
@@ -110,7 +110,10 @@ class _Attempts(Generic[R]):
             claim = await self._machine.journal.claim(job.partition, job.step_id, token, self._lease_ms)
             match claim:
                 case Claimed():
-                    if await self._attempt(token, claim, asked_at) is _End.FINISHED:
+                    # Whoever gets the partition finds the claim held, and waits for the result.
+                    with shielded():
+                        end = await self._attempt(token, claim, asked_at)
+                    if end is _End.FINISHED:
                         return
                 case Done(value=value):
                     STEPS_REPLAYED.labels(job.role).inc()

@@ -120,7 +120,7 @@ class JournaledRole(Generic[Q]):
         """Need nothing: claims are made step by step."""
 
     async def on_revoked(self, partitions: frozenset[int]) -> None:
-        """Need nothing: cancelled steps release their claims."""
+        """Need nothing: running steps are finished here under their claims."""
 
 
 def _identity_of(request: Value, record: Record) -> str:

@@ -9,9 +9,9 @@ from streams.runtime.acker import Acker, Place
 from streams.runtime.attempt import attempt
 from streams.runtime.finished import Finished
 from streams.runtime.lanes import Lanes
-from streams.runtime.parking import CURRENT_SLOT, Slot
 from streams.runtime.record import Record
 from streams.runtime.role import Role
+from streams.runtime.running_step import CURRENT_STEP, RunningStep
 from streams.runtime.settings import RuntimeSettings
 from streams.runtime.ticket import Outcome, Ticket
 from telemetry.metrics import REDELIVERIES
@@ -104,10 +104,16 @@ class Runner:
         self._room.set()
 
     async def assigned(self, places: frozenset[Place], generation: int) -> None:
-        """Start a generation; steps of places that were elsewhere are cancelled before this returns."""
+        """Start a generation; steps of places that were elsewhere are cancelled before this returns.
+
+        Shielded ones go on, and acknowledge nothing unless their message comes here again.
+        """
         stayed = kept(places, before=self._generation, now=generation)
         self._generation = generation
-        await self._cancel([ticket for ticket in self._active.values() if ticket.place not in stayed])
+        strays = [ticket for ticket in self._active.values() if ticket.place not in stayed]
+        for ticket in strays:
+            ticket.is_stray = True
+        await self._cancel([ticket for ticket in strays if not ticket.is_shielded])
         self._finished.keep_only(stayed)
         self._acker.begin(generation)
 
@@ -152,8 +158,10 @@ class Runner:
             self._finish(place, record.offset)
             return
         known = self._active.get((place, record.offset))
-        if known is None or known.record.timestamp_ms != record.timestamp_ms:
-            self._enter(Ticket(place, record, self._role.lane(record), self._role.join_key(record)))
+        if known is not None and known.record.timestamp_ms == record.timestamp_ms:
+            known.is_stray = False
+            return
+        self._enter(Ticket(place, record, self._role.lane(record), self._role.join_key(record)))
 
     def _enter(self, ticket: Ticket) -> None:
         if ticket.join_key is not None:
@@ -181,10 +189,18 @@ class Runner:
             self._room.set()
 
     async def _attempt(self, ticket: Ticket) -> Outcome:
-        CURRENT_SLOT.set(Slot(partial(self._leave_slot, ticket), partial(self._retake_slot, ticket)))
+        CURRENT_STEP.set(
+            RunningStep(
+                partial(self._leave_slot, ticket),
+                partial(self._retake_slot, ticket),
+                partial(setattr, ticket, "is_shielded"),
+            )
+        )
         return await attempt(self._role, ticket.record)
 
     def _leave_slot(self, ticket: Ticket) -> None:
+        if ticket.is_stray and not ticket.is_shielded and ticket.task is not None:
+            ticket.task.cancel()
         self._lanes.park(ticket)
         self._start_ready()
 
@@ -258,7 +274,8 @@ class Runner:
         """Count a message as finished; acknowledge what that makes possible and take what waited for room."""
         place, offset = ticket.place, ticket.record.offset
         if not self._acker.is_unfinished(place, offset):
-            self._finished.remember(place, offset, ticket.record.timestamp_ms)
+            if not ticket.is_stray:
+                self._finished.remember(place, offset, ticket.record.timestamp_ms)
             return
         self._finish(place, offset)
         if self._acker.is_holding(place) and not self._is_draining:

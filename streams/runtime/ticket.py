@@ -32,6 +32,10 @@ class Ticket:
     slot: asyncio.Future[None] | None = None
     """What a parked step awaits to get a slot again."""
     retry: asyncio.TimerHandle | None = None
+    is_shielded: bool = False
+    """Whether the attempt goes on when the place goes elsewhere."""
+    is_stray: bool = False
+    """Whether the place has gone elsewhere and the message has not come again since."""
     joined: tuple["Ticket", ...] = ()
 
     def join(self, other: "Ticket") -> None:

@@ -23,7 +23,7 @@ KNOWN = (
     Noticed("OUTBOX", (1, 57)),
     Noticed("JLOOK", (9, 11)),
     Noticed("EPOCH", (95, 146)),
-    Noticed("ONCE", (65,)),
+    Noticed("ONCE", (14, 159)),
     Noticed("FCAS", (162, 191)),
     Noticed("TOKEN", (112, 1819)),
     Noticed("BORN", (228, 428)),

@@ -73,6 +73,9 @@ def test_a_repeat_without_a_kill_is_a_problem_unless_something_else_was_disturbe
     disturbance = Fault(fault="redis flush", seed=1, at=2.0, lasted_s=1.0)
     assert blamed(attempts, [other], [disturbance], problems, "it") == []
     assert len(problems) == 1
+    gentle = Fault(fault="scale generate 1-3-1", seed=1, at=2.0, lasted_s=1.0)
+    assert blamed(attempts, [other], [gentle], problems, "it") == []
+    assert len(problems) == 2, "a partition that moves is no reason to do anything again"
 
 
 def test_a_repeat_of_what_was_complete_when_its_worker_was_killed_is_a_problem() -> None:

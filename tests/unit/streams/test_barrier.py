@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import FatalError, TransientError
 from streams.barrier import Barrier
-from streams.runtime.parking import CURRENT_SLOT, Slot
+from streams.runtime.running_step import CURRENT_STEP, RunningStep
 
 
 class Sink:
@@ -95,11 +95,12 @@ async def test_a_step_waits_without_its_slot() -> None:
     async def retake() -> None:
         events.append("retaken")
 
-    token = CURRENT_SLOT.set(Slot(lambda: events.append("left"), retake))
+    step = RunningStep(lambda: events.append("left"), retake, lambda is_on: events.append(f"shield {is_on}"))
+    token = CURRENT_STEP.set(step)
     try:
         await Barrier(sink, limit_s=5).wait("logs", 0, 1)
     finally:
-        CURRENT_SLOT.reset(token)
+        CURRENT_STEP.reset(token)
     assert events == ["left", "retaken"]
 
 

@@ -1,6 +1,7 @@
 """The role of a paid step as the runtime sees it: one topic, no order, joined by step, nothing lost."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ from streams.journaled import StepMachine
 from streams.journaled_role import JournaledRole
 from streams.runtime.attempt import attempt
 from streams.runtime.record import Record
+from streams.runtime.runner import Runner
+from streams.runtime.settings import RuntimeSettings
 from streams.runtime.ticket import Outcome
 from telemetry import points
 from telemetry.tracing import Trace, derived
@@ -231,3 +234,51 @@ async def test_a_step_passes_the_named_points_of_its_role_in_their_order(
     seen = Seen()
     _ = await attempt(seen.role(), seen.message())
     assert passed == [name for name in points.POINTS if name.startswith("execute.")]
+
+
+class Member:
+    """A process of the group: a runner with a role of its own over the world's stores."""
+
+    def __init__(self, world: World) -> None:
+        self.acknowledged: list[int] = []
+        self.failures: list[BaseException] = []
+        self.seen = Seen(world)
+        self.runner = Runner(
+            self.seen.role(),
+            RuntimeSettings(),
+            acknowledge=lambda _, offset: self.acknowledged.append(offset),
+            pause=lambda _: None,
+            resume=lambda _: None,
+            fail=self.failures.append,
+        )
+
+    async def gets(self, *partitions: int, generation: int) -> None:
+        """Live through a rebalance."""
+        self.runner.revoking()
+        await self.runner.assigned(frozenset((TOPIC, number) for number in partitions), generation)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not is_so():  # noqa: ASYNC110 - what is waited for gives no sign
+            await asyncio.sleep(0.005)
+
+
+async def test_a_call_whose_partition_goes_elsewhere_is_made_once_and_ends_where_it_runs() -> None:
+    gate = asyncio.Event()
+    world = World(during_work=gate.wait)
+    first, second = Member(world), Member(world)
+    await first.gets(PARTITION, generation=1)
+    await first.runner.dispatch([first.seen.message()], 1)
+    await until(lambda: world.calls == 1)
+    await first.gets(generation=2)
+    await second.gets(PARTITION, generation=2)
+    await second.runner.dispatch([second.seen.message()], 2)
+    await asyncio.sleep(0.05)
+    assert second.runner.in_flight == 0, "it waits for the result without holding a slot"
+    gate.set()
+    await until(lambda: second.acknowledged == [8] and first.runner.unfinished == 0)
+    assert world.calls == 1
+    assert first.acknowledged == []
+    assert {each.tool_call_id for each in world.published} == {"step"}
+    assert not first.failures + second.failures

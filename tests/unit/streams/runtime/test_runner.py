@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable, Hashable
+from contextlib import nullcontext
 
 import pytest
 
 from schemas.errors import FatalError, PoisonError, TransientError
 from streams.runtime.acker import Place
-from streams.runtime.parking import parked
 from streams.runtime.record import Record
 from streams.runtime.runner import Runner
+from streams.runtime.running_step import parked, shielded
 from streams.runtime.settings import RuntimeSettings
 
 PLACE = ("in", 0)
@@ -32,6 +33,8 @@ class GatedRole:
         self.bury_errors: list[Exception] = []
         self.has_lanes = True
         self.is_parking = False
+        self.is_shielded = False
+        self.parks_afterwards = False
         self._gates: dict[int, asyncio.Event] = {}
 
     def gate(self, offset: int) -> asyncio.Event:
@@ -50,7 +53,11 @@ class GatedRole:
                 async with parked():
                     await self.gate(record.offset).wait()
             else:
-                await self.gate(record.offset).wait()
+                with shielded() if self.is_shielded else nullcontext():
+                    await self.gate(record.offset).wait()
+            if self.parks_afterwards:
+                async with parked():
+                    await self.gate(-1).wait()
         except asyncio.CancelledError:
             self.cancelled.append(record.offset)
             raise
@@ -322,6 +329,68 @@ async def test_steps_of_a_partition_that_went_elsewhere_are_cancelled() -> None:
     await bench.send(record(0, key=b"b", partition=1), generation=2)
     bench.open(0)
     await until(lambda: bench.acknowledged == {1: 1})
+
+
+async def test_a_shielded_step_goes_on_when_its_partition_goes_elsewhere_and_acknowledges_nothing() -> None:
+    bench = Bench()
+    bench.role.is_shielded = True
+    await bench.begin()
+    await bench.send(record(0))
+    await settle()
+    bench.runner.revoking()
+    await bench.begin(2, partitions=(1,))
+    assert bench.role.cancelled == []
+    bench.open(0)
+    await until(lambda: bench.runner.unfinished == 0)
+    assert bench.acknowledged == {}
+    bench.runner.revoking()
+    await bench.begin(3)
+    await bench.send(record(0), generation=3)
+    await until(lambda: bench.acknowledged == {0: 1})
+    assert bench.role.started == [0, 0], "another process may have had the message: it is looked at again"
+
+
+async def test_a_message_that_comes_back_joins_the_shielded_step_it_left() -> None:
+    bench = Bench()
+    bench.role.is_shielded = True
+    await bench.begin()
+    await bench.send(record(0))
+    await settle()
+    bench.runner.revoking()
+    await bench.begin(2, partitions=(1,))
+    bench.runner.revoking()
+    await bench.begin(3)
+    await bench.send(record(0), generation=3)
+    bench.open(0)
+    await until(lambda: bench.acknowledged == {0: 1})
+    assert bench.role.started == [0]
+
+
+async def test_a_step_waits_no_longer_when_its_shield_is_gone_and_its_partition_too() -> None:
+    bench = Bench()
+    bench.role.is_shielded = True
+    bench.role.parks_afterwards = True
+    await bench.begin()
+    await bench.send(record(0, key=b"a"), record(0, key=b"b", partition=1))
+    await settle()
+    bench.runner.revoking()
+    await bench.begin(2, partitions=(1,))
+    await bench.send(record(0, key=b"b", partition=1), generation=2)
+    bench.open(0)
+    await until(lambda: bench.role.cancelled == [0])
+    assert bench.runner.unfinished == 1
+    bench.open(-1)
+    await until(lambda: bench.acknowledged == {1: 1})
+
+
+async def test_a_drain_cancels_shielded_steps_at_its_limit_too() -> None:
+    bench = Bench()
+    bench.role.is_shielded = True
+    await bench.begin()
+    await bench.send(record(0))
+    await settle()
+    await bench.runner.drain(0.02)
+    assert bench.role.cancelled == [0]
 
 
 async def test_a_step_cancelled_before_its_first_line_frees_its_slot() -> None:
