@@ -1,14 +1,10 @@
 """`bench api lists`: what pages of sessions, a session and pages of messages cost, asked of the record."""
 
 import argparse
-import os
-import tempfile
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
@@ -17,6 +13,7 @@ from rich.console import Console
 
 from bench.accounting import usage_of
 from bench.api_rows import ONE, Amount, fill, session_of_one
+from bench.folder import bench_folder
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 from stores.postgres.migrate import migrate
@@ -84,8 +81,8 @@ def questions(web: Web, amount: Amount) -> dict[str, Ask]:
 async def main(options: argparse.Namespace) -> Mapping[str, Any]:
     """Fill a record of an embedded stack and measure each question on it."""
     amount = Amount(options.sessions, options.of_one, options.users)
-    with _folder() as folder:
-        async with EmbeddedStack(EmbeddedSettings(data_dir=folder)) as stack:
+    with bench_folder() as folder:
+        async with EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack:
             await migrate(stack.urls.database_url)
             url = SecretStr(stack.urls.database_url)
             database = Database(PostgresSettings(database_url=url, command_timeout_s=_FILL_WITHIN_S))
@@ -116,10 +113,3 @@ def table(results: Mapping[str, Any]) -> str:
 
 def _say(line: str) -> None:
     _err.print(f"api: {line}", style="dim")
-
-
-@contextmanager
-def _folder() -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
-        os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
-        yield Path(folder) / "data"

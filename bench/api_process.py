@@ -48,7 +48,7 @@ async def api_under_test(
         "MAESTRO_API_DEV": "true",
         "MAESTRO_API_JWT_SECRET": secret,
         "MAESTRO_API_PORT": str(port),
-        "MAESTRO_API_RATE_LIMIT": "0",
+        "MAESTRO_API_RATE_LIMIT": "1000000",
         "MAESTRO_API_RUNNING_RUNS": "1000",
     }
     settings = ApiSettings.model_validate({"dev": True, "jwt_secret": secret})

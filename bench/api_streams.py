@@ -2,17 +2,15 @@
 
 import argparse
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
 
 from bench.accounting import usage_of
 from bench.api_process import USER, ApiUnderTest, api_under_test
+from bench.folder import bench_folder
 from bench.load import quantile
 from bench.maestro_system import environment
 from bus.admin import Admin
@@ -67,15 +65,15 @@ class _Reader(asyncio.Protocol):
 async def main(options: argparse.Namespace) -> Mapping[str, Any]:
     """Open the streams, send tokens, and return memory and delays."""
     del options
-    with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
-        os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
-        async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder) / "data")) as stack:
+    with bench_folder() as folder:
+        logs = str(folder)
+        async with EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack:
             urls = stack.urls
             pids: dict[str, int] = {}
             await migrate(urls.database_url)
             async with Admin(KafkaSettings(bootstrap_servers=urls.kafka_bootstrap), TopicSettings()) as admin:
                 await admin.create_topics()
-            async with api_under_test(environment(urls, folder), pids, folder) as under_test:
+            async with api_under_test(environment(urls, logs), pids, logs) as under_test:
                 return await _measured(urls, under_test)
 
 

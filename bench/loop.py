@@ -1,7 +1,6 @@
 """`bench loop`: whole runs (message, model, tool, model, answer) beside bare aiokafka, on one broker."""
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Collection
 from functools import partial
@@ -12,6 +11,7 @@ import orjson
 from rich.console import Console
 
 from bench.floor import floor
+from bench.folder import bench_folder
 from bench.maestro_system import maestro
 from bench.measure import Plan, measure
 from bench.summary import LEVELS, cpu_lines, ratios, table
@@ -41,9 +41,8 @@ async def run(
 ) -> dict[str, Any]:
     """Measure every system on one embedded stack and return the results by name."""
     results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
-        os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
-        async with EmbeddedStack(EmbeddedSettings(data_dir=Path(folder) / "data")) as stack:
+    with bench_folder() as folder:
+        async with EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack:
             urls = stack.urls
             pids = stack.pids()
             makers = {

@@ -2,12 +2,10 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from rich.console import Console
 
 from bench.accounting import usage_by_name, usage_of
 from bench.children import children
+from bench.folder import bench_folder
 from bench.sink_records import RECORDS_OF_RUN, VALUE_BYTES, Sessions, backlog
 from bus.admin import Admin
 from bus.codec import Codec
@@ -171,8 +170,8 @@ async def ceilings(house: House, codec: Codec, values: Iterator[bytes]) -> dict[
 async def run(number: int, per_s: int, seconds: float, logs: str) -> dict[str, Any]:
     """Measure everything on one embedded stack."""
     results: dict[str, Any] = {"messages": number}
-    with _folder() as folder:
-        async with EmbeddedStack(EmbeddedSettings(data_dir=folder)) as stack:
+    with bench_folder() as folder:
+        async with EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack:
             urls, pids = stack.urls, stack.pids()
             await migrate(urls.database_url)
             house = House(
@@ -222,13 +221,6 @@ async def _fill(house: House, publisher: Publisher, messages: Iterator[tuple[byt
             await asyncio.gather(*pending)
             pending.clear()
     await asyncio.gather(*pending)
-
-
-@contextmanager
-def _folder() -> Generator[Path]:
-    with tempfile.TemporaryDirectory(prefix="maestro-bench-") as folder:
-        os.chmod(folder, 0o711)  # noqa: PTH101, S103  PostgreSQL's user passes through when run as root
-        yield Path(folder) / "data"
 
 
 def table(results: Mapping[str, Any]) -> str:
