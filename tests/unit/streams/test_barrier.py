@@ -95,7 +95,10 @@ async def test_a_step_waits_without_its_slot() -> None:
     async def retake() -> None:
         events.append("retaken")
 
-    step = RunningStep(lambda: events.append("left"), retake, lambda is_on: events.append(f"shield {is_on}"))
+    def shield(is_on: bool) -> None:
+        events.append(f"shield {is_on}")
+
+    step = RunningStep(lambda: events.append("left"), retake, shield)
     token = CURRENT_STEP.set(step)
     try:
         await Barrier(sink, limit_s=5).wait("logs", 0, 1)
