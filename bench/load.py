@@ -12,12 +12,25 @@ Ask = Callable[[str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a closed loop saw. Times in milliseconds; `seconds` is the length of the measured part."""
+    """What a closed loop saw: how long each run took, and how long all of it, in seconds."""
 
-    runs: int
+    took_s: Sequence[float]
     seconds: float
-    p50_ms: float
-    p99_ms: float
+
+    @property
+    def runs(self) -> int:
+        """Finished runs."""
+        return len(self.took_s)
+
+    @property
+    def p50_ms(self) -> float:
+        """The middle of what runs took, in milliseconds."""
+        return median(self.took_s) * 1000
+
+    @property
+    def p99_ms(self) -> float:
+        """What one run in a hundred took longer than, in milliseconds."""
+        return quantile(self.took_s, 0.99) * 1000
 
     @property
     def runs_per_s(self) -> float:
@@ -45,7 +58,12 @@ async def closed_loop(ask: Ask, sessions: Sequence[str], runs: int, deadline_s: 
     async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
         for session in sessions:
             group.create_task(one(session))
-    return Load(len(took), time.perf_counter() - began, median(took) * 1000, quantile(took, 0.99) * 1000)
+    return Load(took, time.perf_counter() - began)
+
+
+def joined(loads: Sequence[Load]) -> Load:
+    """Return several loads as one."""
+    return Load([took for load in loads for took in load.took_s], sum(load.seconds for load in loads))
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -3,6 +3,7 @@
 import argparse
 import tempfile
 from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from rich.console import Console
 from bench.floor import floor
 from bench.folder import bench_folder
 from bench.maestro_system import maestro
-from bench.measure import Plan, measure
+from bench.measure import Plan, System, measure
 from bench.summary import LEVELS, cpu_lines, ratios, table
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
@@ -37,12 +38,14 @@ def plan_of(kind: str, seconds: float, wanted: Collection[int] = LEVELS) -> Plan
 
 
 async def run(
-    seconds: float, logs: str, systems: Collection[str], levels: Collection[int] = LEVELS
+    seconds: float, rounds: int, logs: str, systems: Collection[str], levels: Collection[int] = LEVELS
 ) -> dict[str, Any]:
     """Measure every system on one embedded stack and return the results by name."""
-    results: dict[str, Any] = {}
     with bench_folder() as folder:
-        async with EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack:
+        async with (
+            EmbeddedStack(EmbeddedSettings(data_dir=folder / "data")) as stack,
+            AsyncExitStack() as running,
+        ):
             urls = stack.urls
             pids = stack.pids()
             makers = {
@@ -50,6 +53,7 @@ async def run(
                 "floor": partial(floor, urls.kafka_bootstrap, urls.redis_url),
                 "maestro": partial(maestro, urls),
             }
+            started: list[System] = []
             for name in systems:
                 kind = "maestro" if name == "maestro" else "floor"
                 used = {"kafka": pids["kafka"], "redis": pids["redis"]}
@@ -57,9 +61,10 @@ async def run(
                     used["postgres"] = pids["postgres"]
                 say: Callable[[str], None] = partial(_say, name)
                 say("starting")
-                async with makers[name](used, logs) as caller:
-                    results[name] = await measure(caller, used, plan_of(kind, seconds, levels), say)
-    return results
+                caller = await running.enter_async_context(makers[name](used, logs))
+                plan = plan_of(kind, seconds, levels)
+                started.append(System(name=name, caller=caller, pids=used, plan=plan, say=say))
+            return await measure(started, rounds)
 
 
 def _say(name: str, line: str) -> None:
@@ -71,7 +76,10 @@ async def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench loop", description=__doc__)
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parser.add_argument(
-        "--seconds", type=float, default=8.0, help="about how long each level lasts (default 8)"
+        "--seconds", type=float, default=4.0, help="about how long each window lasts (default 4)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="windows of each system at each level, in turn (default 3)"
     )
     parser.add_argument(
         "--only", nargs="+", default=_SYSTEMS, choices=_SYSTEMS, help="measure these systems (default all)"
@@ -86,7 +94,7 @@ async def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--logs", default=tempfile.gettempdir(), help="folder for the logs of the processes")
     options = parser.parse_args(arguments)
-    results = await run(options.seconds, options.logs, options.only, options.levels)
+    results = await run(options.seconds, options.rounds, options.logs, options.only, options.levels)
     print(table(results))
     if _COMPARED in options.levels:
         print()
