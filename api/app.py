@@ -17,6 +17,7 @@ from api.methods import allowed
 from api.observing import REQUEST_ID, Observed
 from api.problems import Problem, problem_of, response
 from api.routes import agents, audit, events, health, messages, registry, runs, sessions, usage
+from api.streams.direct import Direct
 from schemas.errors import ErrorCode, FatalError, MaestroError, TransientError
 from telemetry.logs import logger, without_text
 
@@ -101,6 +102,7 @@ def _add_guards(app: FastAPI, edge: Edge) -> None:
             max_age=_PREFLIGHT_KEEP_S,
         )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Direct)
 
 
 def _add_handlers(app: FastAPI) -> None:

@@ -6,15 +6,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from api.event_stream import Sources
-from api.events import SHOWN_ACTIONS
-from api.feed_hub import FeedHub, OnEnd
-from api.feed_watchman import Watchman
 from api.own_writes import ENDED, OwnWrites
 from api.owners import Owners
-from api.recorded_stages import WITH_PAYLOAD
 from api.run_waiter import RunWaiter
 from api.settings import ApiSettings
+from api.streams.events import SHOWN_ACTIONS
+from api.streams.hub import FeedHub, OnEnd
+from api.streams.sources import Sources
+from api.streams.stages import WITH_PAYLOAD
+from api.streams.watchman import Watchman
 from bus.codec import Codec
 from bus.reader import TopicReader
 from schemas.errors import MaestroError

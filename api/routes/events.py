@@ -10,11 +10,12 @@ from pydantic import Field
 from api.accepting import check_session
 from api.auth.caller import Caller, CallerIs
 from api.edge import Edge, EdgeIs
-from api.event_ids import parse_event_id
-from api.event_response import MEDIA_TYPE, EventResponse
-from api.event_stream import Asked, EventStream
 from api.parameters import Left, SessionId
 from api.problems import not_found, unavailable
+from api.streams.ids import parse_event_id
+from api.streams.response import MEDIA_TYPE, EventResponse
+from api.streams.sources import Asked
+from api.streams.stream import EventStream
 from schemas.partition import partition_of
 
 router = APIRouter(tags=["events"])
@@ -89,9 +90,8 @@ async def stream_events(
 
 
 async def _answer(edge: Edge, asked: Asked) -> Response:
-    stream = EventStream(edge.live.sources, asked)
+    stream = await EventStream.open(edge.live.sources, asked)
     try:
-        await stream.open()
         is_over = await stream.is_over()
     except BaseException:
         stream.close()

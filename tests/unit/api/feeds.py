@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from api.event_ids import place_of
+from api.streams.ids import place_of
 from schemas.errors import TransientError
 from stores.redis.feed_watch import FeedRecord, Watched
 

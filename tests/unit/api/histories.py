@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import orjson
 from hypothesis import strategies as st
 
-from api.event_ids import place_of
+from api.streams.ids import place_of
 from schemas.records import LogEntry, TaskLogs
 from stores.postgres.session_logs import StoredLog
 from stores.redis.feed import FeedItem

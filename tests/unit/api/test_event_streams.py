@@ -1,18 +1,19 @@
 """Streams over feeds in memory: whoever comes, whenever, gets each event once and in order."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.event_ids import BEGINNING, TOKEN_PART, EventId, parse_event_id
-from api.event_stream import Asked, EventStream, Sources
-from api.events import DONE, SHOWN_ACTIONS, TOKEN, Translation, in_order
-from api.feed_hub import FeedHub
-from api.feed_watchman import Watchman
+from api.streams.events import DONE, SHOWN_ACTIONS, TOKEN, Translation, in_order
+from api.streams.hub import FeedHub
+from api.streams.ids import BEGINNING, TOKEN_PART, EventId, parse_event_id
+from api.streams.sources import Asked, Sources
+from api.streams.stream import EventStream
+from api.streams.watchman import Watchman
 from schemas.lists import Action
 from stores.postgres.session_logs import Head, StoredLog
 from stores.redis.feed_watch import FeedRecord
@@ -61,12 +62,14 @@ class House:
     hub: FeedHub
     ended: list[str]
 
-    def stream(self, *, last: EventId | None = None, run_id: str | None = None) -> EventStream:
-        """Return a reader's stream."""
+    async def stream(self, *, last: EventId | None = None, run_id: str | None = None) -> EventStream:
+        """Open a reader's stream."""
         sources = Sources(
             hub=self.hub, pages=self.feeds, shown=self.record, heads=self.record, record_wait_s=0.1
         )
-        return EventStream(sources, Asked(watched=WATCHED, user_id="alice", run_id=run_id, last=last))
+        return await EventStream.open(
+            sources, Asked(watched=WATCHED, user_id="alice", run_id=run_id, last=last)
+        )
 
 
 def house(*, queue: int = 10_000) -> House:
@@ -80,22 +83,26 @@ def house(*, queue: int = 10_000) -> House:
     return House(feeds, record, FeedHub(feeds, queue=queue, on_end=on_end), ended)
 
 
-async def ids_of(stream: EventStream, *, upto: EventId | None) -> list[str]:
+async def ids_of(opening: Awaitable[EventStream], *, upto: EventId | None) -> list[str]:
     """Read a stream until it has given the event `upto`, or is done; return the ids in their order."""
     wires: list[bytes] = []
     async with asyncio.timeout(20):
-        await stream.open()
+        stream = await opening
         try:
             async for events in stream.kept():
                 wires += [event.wire() for event in events]
             while not stream.is_done and (upto is None or _ids(wires)[-1:] != [str(upto)]):
-                batches = await stream.coming(within_s=10)
-                if batches is None:
+                wire = await stream.coming(within_s=10)
+                if wire is None:
                     break
-                wires.append(stream.wires(batches))
+                wires.append(wire)
         finally:
             stream.close()
     return _ids(wires)
+
+
+async def _already(stream: EventStream) -> EventStream:
+    return stream
 
 
 def _ids(wires: Sequence[bytes]) -> list[str]:
@@ -187,19 +194,19 @@ class house_hub:  # noqa: N801  used as a function
 async def test_a_reader_who_takes_nothing_is_cut_and_the_others_are_not() -> None:
     place = house(queue=3)
     async with place.hub:
-        slow, quick = place.stream(), place.stream()
+        slow, quick = await place.stream(), await place.stream()
         cut = asyncio.Event()
-        await slow.open()
         slow.when_ended(cut.set)
         async for _ in slow.kept():
             pass
-        reading = asyncio.create_task(ids_of(quick, upto=None))
+        reading = asyncio.create_task(ids_of(_already(quick), upto=None))
         await asyncio.sleep(0)
         for number in range(10):
             place.feeds.add(WATCHED, words(number))
             await asyncio.sleep(0.03)
         assert cut.is_set()
-        assert await slow.coming(within_s=1) is None
+        assert await slow.coming(within_s=10) is None
+        assert slow.has_ended
         slow.close()
         quick.end()
         assert len(await reading) == 10
@@ -225,12 +232,10 @@ async def test_who_has_all_of_a_run_is_told_so() -> None:
         for kept in ((), STORY.feed):
             place.feeds.forget(WATCHED)
             place.feeds.add(WATCHED, *kept)
-            stream = place.stream(last=parse_event_id(str(done.id)), run_id=done.run_id)
-            await stream.open()
+            stream = await place.stream(last=parse_event_id(str(done.id)), run_id=done.run_id)
             assert await stream.is_over()
             stream.close()
-            early = place.stream(last=parse_event_id(str(whole[0].id)), run_id=done.run_id)
-            await early.open()
+            early = await place.stream(last=parse_event_id(str(whole[0].id)), run_id=done.run_id)
             assert not await early.is_over()
             early.close()
 
@@ -238,8 +243,7 @@ async def test_who_has_all_of_a_run_is_told_so() -> None:
 async def test_an_end_that_never_came_to_the_feed_is_given_from_the_record() -> None:
     place = house()
     async with place.hub:
-        stream = place.stream(run_id=STORY.logs[-1].run_id)
-        await stream.open()
+        stream = await place.stream(run_id=STORY.logs[-1].run_id)
         async for _ in stream.kept():
             pass
         assert await stream.ended_in_record() == []
@@ -254,16 +258,17 @@ async def test_readers_of_a_feed_that_has_lost_entries_come_back_for_them() -> N
     watchman = Watchman(place.hub, place.record, place.record, every_s=3_600)
     async with place.hub:
         place.feeds.add(WATCHED, *STORY.feed[:1])
-        stream = place.stream()
-        await stream.open()
+        stream = await place.stream()
         async for _ in stream.kept():
             pass
         await watchman.look()
         place.record.logs = STORY.logs
         await watchman.look()
-        assert await stream.coming(within_s=0.01) == [], "it may be on its way"
+        assert await stream.coming(within_s=0.01) is None
+        assert not stream.has_ended, "it may be on its way"
         await watchman.look()
         assert await stream.coming(within_s=10) is None
+        assert stream.has_ended
         stream.close()
 
 

@@ -7,9 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.event_ids import BEGINNING, TOKEN_PART, EventId, parse_event_id, place_of
-from api.events import DONE, ERROR, MESSAGE, NAMES, SHOWN_ACTIONS, TOKEN, Translation, in_order, stage_events
-from api.recorded_stages import WITH_PAYLOAD, stage_of
+from api.streams.events import (
+    DONE,
+    ERROR,
+    MESSAGE,
+    NAMES,
+    SHOWN_ACTIONS,
+    TOKEN,
+    Translation,
+    in_order,
+    stage_events,
+)
+from api.streams.ids import BEGINNING, TOKEN_PART, EventId, parse_event_id, place_of
+from api.streams.stages import WITH_PAYLOAD, stage_of
 from stores.redis.feed import FeedItem
 from streams.session.feed import stages
 from tests.unit.api.histories import HISTORY, History, items

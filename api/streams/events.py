@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from api.event_ids import BEFORE_ALL, TOKEN_PART, EventId, Place, place_of
+from api.streams.ids import BEFORE_ALL, TOKEN_PART, EventId, Place, place_of
 from schemas.lists import Action, RunStatus
 from stores.redis.feed import FeedItem
 

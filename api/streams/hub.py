@@ -1,15 +1,15 @@
 """All streams of this process: one blocking read follows the feeds of every session that somebody watches."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from api.event_ids import BEFORE_ALL, Place, entry_at, place_of
-from api.events import DONE, Event, Translation
+from api.streams.events import DONE, Translation, in_order
+from api.streams.ids import BEFORE_ALL, BEGINNING, EventId, Place, entry_at, place_of
+from api.streams.reader import Batch, Reader
 from schemas.errors import MaestroError
 from stores.redis.feed_watch import FeedRecord, Watched
 from telemetry.logs import logger
@@ -44,68 +44,6 @@ class Feeds(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The events of one entry of a feed, and how they are sent: made once for all who watch."""
-
-    place: Place
-    events: tuple[Event, ...]
-    wires: tuple[bytes, ...]
-
-
-class Reader:
-    """Who watches one session: takes batches as they come, at most `most` waiting."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiting: deque[Batch] = deque()
-        self._wake: asyncio.Future[None] | None = None
-        self._on_end: Callable[[], object] | None = None
-        self.has_ended = False
-        """Whether nothing more comes: the client may go on elsewhere, from what it has."""
-
-    def put(self, batch: Batch) -> None:
-        """Hand over a batch; a reader that lags too far behind is cut off."""
-        if self.has_ended:
-            return
-        if len(self._waiting) >= self._most:
-            self._waiting.clear()
-            self.end()
-            return
-        self._waiting.append(batch)
-        self._rouse()
-
-    def end(self) -> None:
-        """Let the reader take what waits, and then end."""
-        if not self.has_ended:
-            self.has_ended = True
-            self._rouse()
-            if self._on_end is not None:
-                self._on_end()
-
-    def when_ended(self, then: Callable[[], object]) -> None:
-        """Call `then` once when it ends: somebody may wait for a client that takes nothing."""
-        self._on_end = then
-        if self.has_ended:
-            then()
-
-    async def take(self, *, within_s: float) -> list[Batch]:
-        """Return what waits; nothing when it has ended, or nothing comes within the time."""
-        if not self._waiting and not self.has_ended:
-            self._wake = asyncio.get_running_loop().create_future()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(within_s):
-                    await self._wake
-            self._wake = None
-        batches = list(self._waiting)
-        self._waiting.clear()
-        return batches
-
-    def _rouse(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-
 @dataclass(slots=True, eq=False)
 class Following:
     """One session that is watched."""
@@ -117,6 +55,8 @@ class Following:
     """The place behind which everything is handed over."""
     after: str
     """The entry that was handed over last."""
+    last: EventId = BEGINNING
+    """The event that was handed over last."""
     translation: Translation | None = None
     """Unknown until the first reader has read up to where following began."""
     readers: set[Reader] = field(default_factory=set[Reader])
@@ -202,7 +142,7 @@ class FeedHub:
         if following.translation is None:
             following.translation = Translation(sequence)
             early, following.early = following.early, []
-            hand_out(following, batches_of(following.translation, early))
+            hand_out(following, batch_of(following, following.translation, early))
 
     def leave(self, following: Following, reader: Reader) -> None:
         """Forget a reader, and its session when nobody else watches."""
@@ -242,24 +182,24 @@ class FeedHub:
         if following.translation is None:
             following.early += records
             return
-        batches = list(batches_of(following.translation, records))
-        for batch in batches:
-            for event in batch.events:
-                if event.name == DONE and event.run_id is not None:
-                    await self._on_end(following.user_id, following.watched[1], event.run_id)
-        hand_out(following, batches)
+        batch = batch_of(following, following.translation, records)
+        for event in batch.events:
+            if event.name == DONE and event.run_id is not None:
+                await self._on_end(following.user_id, following.watched[1], event.run_id)
+        hand_out(following, batch)
 
 
-def batches_of(translation: Translation, records: Iterable[FeedRecord]) -> Iterator[Batch]:
-    """Yield the events of feed entries that show any."""
-    for record in records:
-        events = tuple(translation.events_of(record.items))
-        if events:
-            yield Batch(place_of(record.id), events, tuple(event.wire() for event in events))
+def batch_of(following: Following, translation: Translation, records: Sequence[FeedRecord]) -> Batch:
+    """Return what entries of a session's feed show behind what was handed over, as one batch."""
+    items = (item for record in records for item in record.items)
+    events = tuple(in_order(translation.events_of(items), following.last))
+    if events:
+        following.last = events[-1].id
+    return Batch.of(events)
 
 
-def hand_out(following: Following, batches: Iterable[Batch]) -> None:
-    """Give batches to all who watch a session."""
-    for batch in batches:
+def hand_out(following: Following, batch: Batch) -> None:
+    """Give a batch to all who watch a session."""
+    if batch.events:
         for reader in tuple(following.readers):
             reader.put(batch)

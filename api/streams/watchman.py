@@ -1,14 +1,13 @@
 """Compares the feeds that are followed with the record, so that nobody waits for what Redis has lost."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from api.feed_hub import FeedHub, Following
+from api.streams.hub import FeedHub, Following
+from api.streams.sources import Heads, Shown
 from schemas.errors import MaestroError
-from stores.postgres.session_logs import Head, StoredLog
 from stores.redis.feed_watch import Watched
 from telemetry.logs import logger
 
@@ -16,24 +15,6 @@ _AT_ONCE: Final = 8
 """Sessions that are compared at a time: watching must not crowd out reading."""
 
 _log = logger(__name__)
-
-
-class Shown(Protocol):
-    """What the record can show."""
-
-    async def newest(
-        self, session_id: str, *, after: int, upto: int | None, run_id: str | None, limit: int
-    ) -> Sequence[StoredLog]:
-        """Return the newest shown entries in order. Raises TransientError."""
-        ...
-
-
-class Heads(Protocol):
-    """How far the record is."""
-
-    async def head(self, session_id: str) -> Head:
-        """Return where a session's log stands. Raises TransientError."""
-        ...
 
 
 class Watchman:

@@ -1,0 +1,1 @@
+"""Streams of events: a session's live feed, followed once for all who watch it."""
