@@ -6,8 +6,8 @@ from typing import Final
 from api.agent_shapes import may_see
 from api.auth.claims import Caller
 from api.edge import Edge
-from api.own_writes import erased_by
 from api.problems import Problem, not_found, too_many
+from api.reach import Reach, catch_up_on_agents
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import AgentStatus
 from schemas.records import Agent
@@ -27,7 +27,7 @@ def check_size(edge: Edge, message: str) -> None:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, detail)
 
 
-async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> Agent:
+async def check_agent(reach: Reach, agent_id: str) -> Agent:
     """Return an agent; refuse one that is not the caller's, not built in, or takes no runs.
 
     Raises:
@@ -35,8 +35,9 @@ async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> Agent:
         TransientError: it cannot be known now.
 
     """
-    agent = await edge.agents.get(agent_id)
-    if agent is None or not may_see(agent, caller.user_id):
+    await catch_up_on_agents(reach)
+    agent = await reach.edge.agents.get(agent_id)
+    if agent is None or not may_see(agent, reach.caller.user_id):
         detail = f"there is no agent {agent_id} for you; GET /agents/ lists those that there are"
         raise Problem(HTTPStatus.NOT_FOUND, ErrorCode.UNKNOWN_AGENT, detail)
     if agent.status is not AgentStatus.ACTIVE:
@@ -45,7 +46,7 @@ async def check_agent(edge: Edge, caller: Caller, agent_id: str) -> Agent:
     return agent
 
 
-async def check_session(edge: Edge, caller: Caller, session_id: str) -> None:
+async def check_session(reach: Reach, session_id: str) -> None:
     """Refuse a session that is not the caller's, or that they have erased.
 
     Raises:
@@ -53,21 +54,27 @@ async def check_session(edge: Edge, caller: Caller, session_id: str) -> None:
         TransientError: it cannot be known now.
 
     """
+    edge, user_id = reach.edge, reach.caller.user_id
     owners = edge.live.owners
-    try:
-        writes = await edge.redis.writes(caller.user_id)
-    except TransientError:
-        # Nobody knows then what they have erased: the record is asked.
-        pass
-    else:
-        if session_id in erased_by(writes):
+    # Where nobody knows what they have erased, the record is asked.
+    if reach.arrived is not None:
+        if session_id in reach.arrived.erased:
             raise not_found("session", session_id)
-        is_noted = any(write.session_id == session_id for write in writes)
-        if is_noted or owners.is_known(session_id, caller.user_id):
+        if owners.is_known(session_id, user_id) or await _is_noted(edge, user_id, session_id):
+            owners.learn(session_id, user_id)
             return
-    if await edge.web.session(caller.user_id, session_id) is None:
+    if await edge.web.session(user_id, session_id) is None:
         raise not_found("session", session_id)
-    owners.learn(session_id, caller.user_id)
+    owners.learn(session_id, user_id)
+
+
+async def _is_noted(edge: Edge, user_id: str, session_id: str) -> bool:
+    """Whether they have written to a session lately, which makes it theirs before it is recorded."""
+    try:
+        writes = await edge.redis.writes(user_id)
+    except TransientError:
+        return False
+    return any(write.session_id == session_id for write in writes)
 
 
 async def count_run(edge: Edge, caller: Caller, run_id: str) -> None:

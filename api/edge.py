@@ -51,13 +51,14 @@ class Edge:
     """Set when the process shall end: streams and waits end then, so that their callers go elsewhere."""
 
 
-def edge_of(request: Request) -> Edge:
+# Not a plain function, as nothing that routes depend on may be: those are called in another thread.
+async def edge_of(request: Request) -> Edge:
     """Return the edge of the process that serves the request."""
     edge: Edge = request.app.state.edge
     return edge
 
 
-def trace_of(request: Request) -> Trace:
+async def trace_of(request: Request) -> Trace:
     """Return the trace that the request belongs to: the caller's where it names one, else a new one."""
     trace: Trace = request.state.trace
     return trace

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +13,7 @@ from api.auth.claims import Caller
 from api.edge import Edge
 from api.problems import Problem, problem_of, response, too_many
 from schemas.errors import ErrorCode, MaestroError, TransientError
+from stores.redis.edge import Arrived
 from telemetry.logs import logger
 
 PUBLIC_PATHS: Final = frozenset({"/live", "/ready", "/openapi.json"})
@@ -81,7 +82,7 @@ class HeaderLimit:
 
 
 class Callers:
-    """Lets in who has a good token and has not called too often; notes who it is for the routes.
+    """Lets in who has a good token and has not called too often; notes who it is, and what is known.
 
     Every path asks for a token, known or not, but for the public ones: a route cannot forget to.
     """
@@ -98,7 +99,7 @@ class Callers:
             return
         try:
             caller = await caller_by(Headers(scope=scope).getlist("authorization"), self._edge.tokens)
-            await self._spend(caller)
+            arrived = await self._arrive(caller)
         except Problem as problem:
             await response(problem, scope["path"])(scope, receive, send)
             return
@@ -106,24 +107,24 @@ class Callers:
             _log.warning("caller_unknown", code=error.code, reason=error.message)
             await response(problem_of(error), scope["path"])(scope, receive, send)
             return
-        scope.setdefault("state", {})["caller"] = caller
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["caller"], state["arrived"] = caller, arrived
         await self._app(scope, receive, send)
 
-    async def _spend(self, caller: Caller) -> None:
+    async def _arrive(self, caller: Caller) -> Arrived | None:
         settings = self._edge.settings
-        if settings.rate_limit == 0:
-            return
         try:
-            spent = await self._edge.redis.spend(
+            arrived = await self._edge.redis.arrive(
                 caller.user_id, limit=settings.rate_limit, window_s=settings.rate_window_s
             )
         except TransientError as error:
             # Whoever cannot be counted is let in: the limit protects, and what it protects works without it.
             self._say(error)
-            return
-        if not spent.allowed:
+            return None
+        if not arrived.spent.allowed:
             detail = f"at most {settings.rate_limit} calls in {settings.rate_window_s} s; come again later"
-            raise too_many(detail, retry_after_s=spent.retry_after_s)
+            raise too_many(detail, retry_after_s=arrived.spent.retry_after_s)
+        return arrived
 
     def _say(self, error: TransientError) -> None:
         now_s = time.monotonic()

@@ -5,7 +5,7 @@ and forgotten when the record was seen to contain it. The end of a run that a us
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from schemas import ids
@@ -18,14 +18,6 @@ MESSAGE: Final = "message"
 
 ENDED: Final = "ended"
 """Kind of a note that a user was told of a run's end; its event is the run."""
-
-ERASED: Final = "erased"
-"""Kind of a note that a user erased a session, which is its event too.
-
-Nobody waits for it, and it stays when the record has the erasure: other processes may still remember whose
-the session was."""
-
-_ERASING: Final = frozenset({CommandKind.ERASE.value, ERASED})
 
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.2
@@ -59,6 +51,13 @@ class Noted(Protocol):
         self, user_id: str, session_id: str, event_id: str, kind: str, *, keep_s: int
     ) -> None:
         """Note a write for `keep_s` seconds."""
+        ...
+
+    async def note_erased(self, user_id: str, session_id: str, *, keep_s: int) -> None:
+        """Note for `keep_s` seconds that a session was erased, whether the record has it meanwhile or not.
+
+        Other processes may still remember whose the session was.
+        """
         ...
 
     async def writes(self, user_id: str) -> Sequence[Write]:
@@ -115,9 +114,9 @@ class OwnWrites:
 
         """
         try:
-            await self._noted.note_write(user_id, session_id, event_id, kind, keep_s=self._keep_s)
             if kind == CommandKind.ERASE:
-                await self._noted.note_write(user_id, session_id, session_id, ERASED, keep_s=self._keep_s)
+                await self._noted.note_erased(user_id, session_id, keep_s=self._keep_s)
+            await self._noted.note_write(user_id, session_id, event_id, kind, keep_s=self._keep_s)
         except TransientError as error:
             _log.warning(
                 "own write not noted; waiting for the record", event_id=event_id, error=error.message
@@ -148,11 +147,7 @@ class OwnWrites:
         return any(_is_about(each, run_id) for each in await self._noted.writes(user_id))
 
     async def _seen(self, user_id: str, writes: Sequence[Write], is_wanted: Callable[[Write], bool]) -> bool:
-        missing = {
-            each.event_id: (each.session_id, each.kind)
-            for each in writes
-            if each.kind != ERASED and is_wanted(each)
-        }
+        missing = {each.event_id: (each.session_id, each.kind) for each in writes if is_wanted(each)}
         if not missing:
             return True
         wanted = tuple(missing)
@@ -185,11 +180,6 @@ class OwnWrites:
             return await self._ends.is_shown(user_id, session_id, event_id)
         caused = await self._effects.caused(user_id, session_id, event_id)
         return caused is not None and caused.is_seen
-
-
-def erased_by(writes: Iterable[Write]) -> frozenset[str]:
-    """Return the sessions that a user has erased lately, by the user's notes. Pure."""
-    return frozenset(each.session_id for each in writes if each.kind in _ERASING)
 
 
 def _is_about(write: Write, run_id: str) -> bool:

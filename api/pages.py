@@ -89,7 +89,9 @@ PerPageOfMessages = Annotated[
 ]
 
 
-def _paging_of_sessions(edge: EdgeIs, page: PageNumber = 1, per_page: PerPageOfSessions = None) -> Paging:
+async def _paging_of_sessions(
+    edge: EdgeIs, page: PageNumber = 1, per_page: PerPageOfSessions = None
+) -> Paging:
     limits = edge.settings
     usual, most = limits.default_sessions_per_page, limits.max_sessions_per_page
     return Paging(page, within("per_page", per_page, usual=usual, most=most))

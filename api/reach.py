@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Depends, Request, Response
 
 from api.auth.caller import Caller, CallerIs
 from api.edge import Edge, EdgeIs
-from api.own_writes import erased_by
 from api.problems import not_found, unavailable
 from api.publishing import seen
+from bus.agents_table import LOOKUP_LIMIT_S
 from schemas.errors import TransientError
 from stores.postgres.web_rows import SessionDetail
+from stores.redis.edge import Arrived
 
 BEHIND = "Maestro-Behind"
 """Header of an answer that may lack what the same caller wrote before, or that still has what they erased."""
@@ -24,6 +25,8 @@ class Reach:
     edge: Edge
     caller: Caller
     response: Response
+    arrived: Arrived | None
+    """What Redis said when the request came, of what its caller has changed before; None when it did not."""
 
     async def catch_up(self, session_id: str | None = None) -> bool:
         """Wait until the record has what the caller wrote, in this session or anywhere.
@@ -36,17 +39,19 @@ class Reach:
             # Without Redis nobody knows what was written; the record can be read all the same.
             is_seen = False
         if not is_seen:
-            self.response.headers[BEHIND] = "true"
+            self.say_behind()
         return is_seen
 
-    async def erased(self) -> frozenset[str]:
+    def say_behind(self) -> None:
+        """Say in a header that the answer may lack what the caller has written."""
+        self.response.headers[BEHIND] = "true"
+
+    def erased(self) -> frozenset[str]:
         """Return the sessions whose erasure the caller was promised, recorded or not yet."""
-        try:
-            writes = await self.edge.redis.writes(self.caller.user_id)
-        except TransientError:
-            self.response.headers[BEHIND] = "true"
+        if self.arrived is None:
+            self.say_behind()
             return frozenset()
-        return erased_by(writes)
+        return self.arrived.erased
 
     async def session(self, session_id: str) -> SessionDetail:
         """Return the session as the caller left it.
@@ -57,7 +62,7 @@ class Reach:
             TransientError: the record cannot be reached.
 
         """
-        if session_id in await self.erased():
+        if session_id in self.erased():
             raise not_found("session", session_id)
         is_seen = await self.catch_up(session_id)
         row = await self.edge.web.session(self.caller.user_id, session_id)
@@ -68,8 +73,26 @@ class Reach:
         raise unavailable(f"session {session_id} is not in the record yet; try again in a moment")
 
 
-def _reach(edge: EdgeIs, caller: CallerIs, response: Response) -> Reach:
-    return Reach(edge, caller, response)
+async def catch_up_on_agents(reach: Reach) -> None:
+    """Return when the agents in memory are as the caller left them.
+
+    Agents are read from their topic, not from the record. Redis has told where in it the caller has published
+    lately; only where it did not is the broker asked where the topic ends.
+
+    Raises:
+        TransientError: not within the limit.
+
+    """
+    agents = reach.edge.agents
+    if reach.arrived is None:
+        await agents.barrier(LOOKUP_LIMIT_S)
+    else:
+        await agents.reached(reach.arrived.agents, reach.edge.settings.read_wait_s)
+
+
+async def _reach(request: Request, edge: EdgeIs, caller: CallerIs, response: Response) -> Reach:
+    # Noted by the guards (see api/guards.py), without whom no route is served.
+    return Reach(edge, caller, response, request.state.arrived)
 
 
 ReachIs = Annotated[Reach, Depends(_reach)]

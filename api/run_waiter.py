@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
@@ -23,8 +24,8 @@ from telemetry.logs import logger
 
 _READ_S: Final = 1.0
 _RETRY_S: Final = 0.5
-_NEWEST: Final = 20
-"""Entries of a live feed in which the end of a run that ended just now is looked for."""
+_NEWEST: Final = (2, 20)
+"""Entries of a live feed in which the end of a run that ended just now is looked for, first and later on."""
 
 _FIRST_LOOK_S: Final = 0.25
 _CALM_LOOK_S: Final = 10.0
@@ -84,6 +85,8 @@ class Waiting:
     run_id: str
     is_late: bool
     ended: asyncio.Future[Run]
+    when_told: Callable[[Run], object] | None
+    """Called once when the topic tells an end, before it is confirmed."""
     last_seen: Run | None = None
     """Its newest state on the topic, confirmed or not."""
     confirming: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -139,13 +142,23 @@ class RunWaiter:
         """How many wait."""
         return sum(map(len, self._waiting.values()))
 
-    def ticket(self, user_id: str, session_id: str, run_id: str, *, is_late: bool) -> "Ticket":
+    def ticket(
+        self,
+        user_id: str,
+        session_id: str,
+        run_id: str,
+        *,
+        is_late: bool,
+        when_told: Callable[[Run], object] | None = None,
+    ) -> "Ticket":
         """Return a place to wait for a run; take it before the message is published, use it as `with`.
 
         `is_late`: the message may have been published before, so that the end may have been told already.
+        `when_told` is called when the topic tells an end, while it is being confirmed: what an answer needs
+        can be done meanwhile.
         """
         ended: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        return Ticket(self, Waiting(user_id, session_id, run_id, is_late, ended))
+        return Ticket(self, Waiting(user_id, session_id, run_id, is_late, ended, when_told))
 
     def add(self, waiting: Waiting) -> None:
         """Begin to listen for a run."""
@@ -202,24 +215,28 @@ class RunWaiter:
             if waiting.run_id == run.id and waiting.user_id == run.user_id:
                 waiting.last_seen = run
                 if run.status.is_terminal and not waiting.ended.done():
+                    then, waiting.when_told = waiting.when_told, None
+                    if then is not None:
+                        then(run)
                     task = asyncio.create_task(self._confirm(waiting, run), name="confirm a run")
                     waiting.confirming.add(task)
                     task.add_done_callback(waiting.confirming.discard)
 
     async def _confirm(self, waiting: Waiting, run: Run) -> None:
         """Believe an end of the topic when the feed or the record has it: one that was overtaken may lie."""
+        counts = chain(_NEWEST, repeat(_NEWEST[-1]))
         while not waiting.ended.done():
             with suppress(MaestroError):
-                if await self._is_in_feed(run):
+                if await self._is_in_feed(run, count=next(counts)):
                     _resolve(waiting, run)
                     return
             with suppress(MaestroError):
                 await self.look(waiting)
             await asyncio.sleep(_CONFIRM_PAUSE_S)
 
-    async def _is_in_feed(self, run: Run) -> bool:
+    async def _is_in_feed(self, run: Run, *, count: int) -> bool:
         partition = partition_of(run.session_id, self._partitions)
-        records = await self._feeds.newest(partition, run.session_id, count=_NEWEST)
+        records = await self._feeds.newest(partition, run.session_id, count=count)
         return any(is_end_of(run, item.kind, item.data) for record in records for item in record.items)
 
 

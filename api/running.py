@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Self
 
 from starlette.types import Receive
 
@@ -79,25 +80,73 @@ async def run_message(
         TransientError: no acknowledgement in time; sent again it is the same message.
 
     """
+    ending = _Ending(edge, caller)
     ticket = edge.live.waiter.ticket(
-        caller.user_id, identity.session_id, identity.run_id, is_late=identity.is_retry
+        caller.user_id,
+        identity.session_id,
+        identity.run_id,
+        is_late=identity.is_retry,
+        when_told=ending.begin,
     )
-    with ticket:
-        if not (identity.is_retry and await _has_ended(edge, caller, identity)):
-            # A retry too: the first one may have died before it was published, and twice is once.
-            await publish(edge, caller, identity, message, trace=trace)
-        ended = await _waited(edge, ticket, wait_s=wait_s, receive=receive)
-    if ended is None:
-        return Outcome(identity=identity, run=ticket.last_seen)
+    with ending:
+        with ticket:
+            if not (identity.is_retry and await _has_ended(edge, caller, identity)):
+                # A retry too: the first one may have died before it was published, and twice is once.
+                await publish(edge, caller, identity, message, trace=trace)
+            ended = await _waited(edge, ticket, wait_s=wait_s, receive=receive)
+        if ended is None:
+            return Outcome(identity=identity, run=ticket.last_seen)
+        await ending.done(ended)
     if ended.status is RunStatus.REJECTED:
-        await end_run(edge, caller, identity.run_id)
         raise refusal(ended, running=await _busy_with(edge, ended))
-    # What the caller is told here, their next read shall show.
-    _ = await asyncio.gather(
-        end_run(edge, caller, identity.run_id),
-        edge.live.own_writes.note(caller.user_id, identity.session_id, identity.run_id, ENDED),
-    )
     return Outcome(identity=identity, run=ended)
+
+
+class _Ending:
+    """What is remembered of a run's end before its caller is told. Use as `with`.
+
+    It begins when the topic tells the end, in the turn of the loop in which the feed is asked whether that is
+    true: so all of it is one exchange with Redis. Of an end that is not, nothing stays but a note that lets
+    reads wait for the true one.
+    """
+
+    def __init__(self, edge: Edge, caller: Caller) -> None:
+        self._edge = edge
+        self._caller = caller
+        self._begun: tuple[RunStatus, asyncio.Task[None]] | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing has begun."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give up what the caller is not told."""
+        if self._begun is not None:
+            self._begun[1].cancel()
+
+    def begin(self, run: Run) -> None:
+        """Begin to remember the end of a run."""
+        self._begun = run.status, asyncio.create_task(self._note(run), name="note the end of a run")
+
+    async def done(self, run: Run) -> None:
+        """Return when the end is remembered.
+
+        Raises:
+            TransientError: neither Redis nor the record can be reached.
+
+        """
+        if self._begun is None or self._begun[0] is not run.status:
+            await self._note(run)
+        else:
+            await self._begun[1]
+
+    async def _note(self, run: Run) -> None:
+        ends = [end_run(self._edge, self._caller, run.id)]
+        if run.status is not RunStatus.REJECTED:
+            # What the caller is told here, their next read shall show.
+            note = self._edge.live.own_writes.note
+            ends.append(note(self._caller.user_id, run.session_id, run.id, ENDED))
+        _ = await asyncio.gather(*ends)
 
 
 async def _has_ended(edge: Edge, caller: Caller, identity: Identity) -> bool:

@@ -1,11 +1,12 @@
 """All agents in memory, read from their compacted topic, with a read barrier."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from time import monotonic
 
 from bus.codec import Codec
-from bus.message import Message
+from bus.message import Message, Place
 from bus.names import TopicNames
 from bus.reader import Start, TopicReader
 from bus.settings import KafkaSettings
@@ -33,7 +34,8 @@ class AgentsTable:
 
     def __init__(self, kafka: KafkaSettings, *, names: TopicNames, codec: Codec) -> None:
         self._codec = codec
-        self._reader = TopicReader(kafka, [names.full(AGENTS)], start=Start.BEGINNING)
+        self._topic = names.full(AGENTS)
+        self._reader = TopicReader(kafka, [self._topic], start=Start.BEGINNING)
         self._agents: dict[str, Agent] = {}
         self._progress = asyncio.Condition()
         self._following: asyncio.Task[None] | None = None
@@ -115,15 +117,39 @@ class AgentsTable:
         """
         try:
             async with asyncio.timeout(deadline_s):
-                ends = await self._reader.end_offsets()
-                async with self._progress:
-                    self._refuse_when_deaf()
-                    while not await self._reader.has_read(ends):
-                        _ = await self._progress.wait()
-                        self._refuse_when_deaf()
+                await self._read_to(await self._reader.end_offsets())
         except TimeoutError as error:
             message = f"the agents topic was not read to its end within {deadline_s} s: is the broker up?"
             raise TransientError(message) from error
+
+    async def reached(self, offsets: Mapping[int, int], deadline_s: float) -> None:
+        """Return when the messages at some `offsets`, by their partition, are in memory.
+
+        Asks the broker nothing: who knows where something was published needs no `barrier`.
+
+        Raises:
+            TransientError: not within `deadline_s`.
+            FatalError: the topic is no longer followed.
+
+        """
+        if not offsets:
+            self._refuse_when_deaf()
+            return
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._read_to(
+                    {(self._topic, partition): offset + 1 for partition, offset in offsets.items()}
+                )
+        except TimeoutError as error:
+            message = f"the agents topic was not read so far within {deadline_s} s; try again in a moment"
+            raise TransientError(message) from error
+
+    async def _read_to(self, ends: Mapping[Place, int]) -> None:
+        async with self._progress:
+            self._refuse_when_deaf()
+            while not await self._reader.has_read(ends):
+                _ = await self._progress.wait()
+                self._refuse_when_deaf()
 
     async def _look_again(self) -> None:
         # Whoever comes while the next barrier waits for its turn shares it: it asks for the end later.

@@ -15,7 +15,7 @@ _JSON = "application/json"
 @router.get("/tasks/{task_id}/audit-trail", response_model=AuditTrail)
 async def get_audit_trail(task_id: TaskId, reach: ReachIs) -> Response:
     """Read every entry of the log of one of your tasks, in order."""
-    erased = await reach.erased()
+    erased = reach.erased()
     _ = await reach.catch_up()
     entries = await reach.edge.web.task_trail(reach.caller.user_id, task_id)
     if not entries or entries[0].session_id in erased:
@@ -36,7 +36,7 @@ async def get_cost(session_id: SessionId, reach: ReachIs) -> Cost:
 @router.get("/tool-calls/{tool_call_id}/context", response_model=ToolCallInContext)
 async def get_tool_call_context(tool_call_id: ToolCallId, reach: ReachIs) -> Response:
     """Read a tool call of yours with its result, its generation and its task."""
-    erased = await reach.erased()
+    erased = reach.erased()
     _ = await reach.catch_up()
     context = await reach.edge.web.tool_call(reach.caller.user_id, tool_call_id)
     if context is None or context.call.session_id in erased:

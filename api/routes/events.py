@@ -8,10 +8,11 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 
 from api.accepting import check_session
-from api.auth.caller import Caller, CallerIs
-from api.edge import Edge, EdgeIs
+from api.auth.caller import Caller
+from api.edge import Edge
 from api.parameters import Left, SessionId
 from api.problems import not_found, unavailable
+from api.reach import ReachIs
 from api.streams.ids import parse_event_id
 from api.streams.response import MEDIA_TYPE, EventResponse
 from api.streams.sources import Asked
@@ -65,14 +66,14 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 async def stream_events(
     *,
     session_id: SessionId,
-    edge: EdgeIs,
-    caller: CallerIs,
+    reach: ReachIs,
     run_id: OfRun = None,
     last_event_id: LastEventId = None,
     last_event_id_in_query: LastEventIdInQuery = None,
 ) -> Response:
     """Watch a session of yours: what is kept of it, and then what comes. Leaving cancels nothing."""
-    await check_session(edge, caller, session_id)
+    edge, caller = reach.edge, reach.caller
+    await check_session(reach, session_id)
     if run_id is not None:
         await _check_run(edge, caller, run_id.lower())
     if edge.stopping.is_set():
@@ -113,5 +114,5 @@ async def _answer(edge: Edge, asked: Asked) -> Response:
 async def _check_run(edge: Edge, caller: Caller, run_id: str) -> None:
     if await edge.live.own_writes.is_noted_run(caller.user_id, run_id):
         return
-    if await edge.web.run(caller.user_id, run_id) is None:
+    if not await edge.web.has_run(caller.user_id, run_id):
         raise not_found("run", run_id)

@@ -1,20 +1,22 @@
 """`/agents/{id}/run`, `/runs/{id}` and what belongs to them: messages become runs, and runs are looked at."""
 
+import asyncio
 from http import HTTPStatus
+from time import monotonic
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Request
 from pydantic import Field
 
 from api.accepting import check_agent, check_session, check_size
-from api.auth.caller import Caller, CallerIs
-from api.edge import Edge, EdgeIs, TraceIs
+from api.auth.caller import Caller
+from api.edge import Edge, TraceIs
 from api.idempotency import Identity, Named, identified, request_hash
 from api.pages import PagingOfSessions
 from api.parameters import AgentId, Left, RunId, SessionId
-from api.problems import Problem, not_found
+from api.problems import Problem, not_found, unavailable
 from api.publishing import publish_command
-from api.reach import BEHIND, Reach, ReachIs
+from api.reach import Reach, ReachIs
 from api.run_shapes import (
     Cancellation,
     NewMessage,
@@ -28,7 +30,7 @@ from api.running import publish, run_message
 from schemas import ids
 from schemas.errors import ErrorCode, TransientError
 from schemas.lists import CommandKind
-from schemas.records import SessionCommand, UserMessage
+from schemas.records import Run, SessionCommand, UserMessage
 
 router = APIRouter(tags=["runs"])
 
@@ -46,6 +48,7 @@ _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
         "description": "The run goes on; look at `Location`, or watch the session's events.",
     }
 }
+_LOG_PAUSE_S: Final = 0.02
 
 
 @router.post("/agents/{agent_id}/run", responses=_ACCEPTED)
@@ -53,19 +56,18 @@ async def run_agent(
     *,
     agent_id: AgentId,
     asked: NewRun,
-    edge: EdgeIs,
-    caller: CallerIs,
+    reach: ReachIs,
     trace: TraceIs,
     request: Request,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> RunAnswer:
     """Let an agent answer a message, and wait for it. A run that failed is an answer too: see `error`."""
+    edge, caller = reach.edge, reach.caller
     wait_s = _wait_s(edge, asked.wait_seconds)
     check_size(edge, asked.message)
-    await check_agent(edge, caller, agent_id)
+    await check_agent(reach, agent_id)
     if asked.session_id is not None:
-        await check_session(edge, caller, asked.session_id)
+        await check_session(reach, asked.session_id)
     named = Named(key=idempotency_key, client_message_id=asked.client_message_id)
     identity = await _identified(edge, caller, named, asked.session_id, "run", agent_id, asked.message)
     message = UserMessage(
@@ -79,7 +81,7 @@ async def run_agent(
         edge, caller, identity, message, wait_s=wait_s, trace=trace, receive=request.receive
     )
     if not outcome.has_ended:
-        _look_at(response, identity.run_id)
+        _look_at(reach, identity.run_id)
     if outcome.run is None:
         return _to_be(identity, agent_id)
     return run_answer(outcome.run)
@@ -90,55 +92,52 @@ async def send_message(
     *,
     session_id: SessionId,
     asked: NewMessage,
-    edge: EdgeIs,
-    caller: CallerIs,
+    reach: ReachIs,
     trace: TraceIs,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
 ) -> RunAnswer:
     """Say something to a session of yours; its agent answers in a run that you can look at or watch."""
+    edge, caller = reach.edge, reach.caller
     check_size(edge, asked.message)
-    await check_session(edge, caller, session_id)
+    await check_session(reach, session_id)
     named = Named(key=idempotency_key, client_message_id=asked.client_message_id)
     identity = await _identified(edge, caller, named, session_id, "message", asked.message)
     message = UserMessage(
         id=identity.message_id, session_id=session_id, user_id=caller.user_id, content=asked.message
     )
     await publish(edge, caller, identity, message, trace=trace)
-    _look_at(response, identity.run_id)
+    _look_at(reach, identity.run_id)
     return _to_be(identity, None)
 
 
 @router.get("/runs/{run_id}")
-async def get_run(run_id: RunId, edge: EdgeIs, caller: CallerIs, response: Response) -> RunAnswer:
+async def get_run(run_id: RunId, reach: ReachIs) -> RunAnswer:
     """Look at a run of yours."""
-    return await _run(edge, caller, run_id, response)
+    return await _run(reach, run_id)
 
 
 @router.post("/runs/{run_id}/cancel", responses=_ACCEPTED)
 async def cancel_run(
     *,
     run_id: RunId,
-    edge: EdgeIs,
-    caller: CallerIs,
+    reach: ReachIs,
     trace: TraceIs,
-    response: Response,
     asked: Cancellation | Left = None,
 ) -> RunAnswer:
     """Cancel a run of yours, queued, running or waiting; one that has ended is told as it ended."""
-    run = await _run(edge, caller, run_id, response)
+    run = await _run(reach, run_id)
     if run.status.is_terminal:
         return run
     command = SessionCommand(
         id=ids.new_id(),
         session_id=run.session_id,
-        user_id=caller.user_id,
+        user_id=reach.caller.user_id,
         kind=CommandKind.CANCEL,
         run_id=run_id,
         reason=None if asked is None else asked.reason,
     )
-    await publish_command(edge, caller, command, trace=trace)
-    _look_at(response, run_id)
+    await publish_command(reach.edge, reach.caller, command, trace=trace)
+    _look_at(reach, run_id)
     return run
 
 
@@ -152,18 +151,15 @@ async def list_runs(session_id: SessionId, reach: ReachIs, paging: PagingOfSessi
     return RunList(runs=tuple(map(run_answer, rows)), pagination=paging.of(total))
 
 
-async def _run(edge: Edge, caller: Caller, run_id: str, response: Response) -> RunAnswer:
-    reach = Reach(edge, caller, response)
-    is_seen, session_id = await _caught_up(edge, caller, run_id)
-    if not is_seen:
-        response.headers[BEHIND] = "true"
-    run = await edge.web.run(caller.user_id, run_id)
-    if run is None or not run.status.is_terminal:
-        # A command of the caller's may have changed it, or does now: no state is shown before its log.
-        _ = await reach.catch_up(None if run is None else run.session_id)
-        run = await edge.web.run(caller.user_id, run_id)
+async def _run(reach: Reach, run_id: str) -> RunAnswer:
+    is_seen, session_id = await _caught_up(reach, run_id)
+    run = await _recorded(reach, run_id)
+    if run is not None and not run.status.is_terminal:
+        # A command of the caller's may have changed it.
+        _ = await reach.catch_up(run.session_id)
+        run = await _recorded(reach, run_id)
     if run is not None:
-        if run.session_id in await reach.erased():
+        if run.session_id in reach.erased():
             raise not_found("run", run_id)
         return run_answer(run)
     if session_id is None or is_seen:
@@ -172,12 +168,33 @@ async def _run(edge: Edge, caller: Caller, run_id: str, response: Response) -> R
     return run_to_be(run_id, session_id, message_id=None, agent_id=None)
 
 
-async def _caught_up(edge: Edge, caller: Caller, run_id: str) -> tuple[bool, str | None]:
+async def _caught_up(reach: Reach, run_id: str) -> tuple[bool, str | None]:
     try:
-        return await edge.live.own_writes.run_seen(caller.user_id, run_id)
+        is_seen, session_id = await reach.edge.live.own_writes.run_seen(reach.caller.user_id, run_id)
     except TransientError:
         # Without Redis nobody knows what was written; the record can be read all the same.
-        return False, None
+        is_seen, session_id = False, None
+    if not is_seen:
+        reach.say_behind()
+    return is_seen, session_id
+
+
+async def _recorded(reach: Reach, run_id: str) -> Run | None:
+    """Return the newest accepted state of a run, None where there is no such run.
+
+    Raises:
+        Problem: 503; the record has a state of it, and not the log that accepts that.
+
+    """
+    web, user_id = reach.edge.web, reach.caller.user_id
+    until_s = monotonic() + reach.edge.settings.read_wait_s
+    while True:
+        run = await web.run(user_id, run_id)
+        if run is not None or not await web.has_run(user_id, run_id):
+            return run
+        if monotonic() >= until_s:
+            raise unavailable(f"the newest state of run {run_id} is on its way; try again in a moment")
+        await asyncio.sleep(_LOG_PAUSE_S)
 
 
 async def _identified(
@@ -203,9 +220,9 @@ def _wait_s(edge: Edge, wanted: float | None) -> float:
     return wanted
 
 
-def _look_at(response: Response, run_id: str) -> None:
-    response.status_code = HTTPStatus.ACCEPTED
-    response.headers["Location"] = f"/runs/{run_id}"
+def _look_at(reach: Reach, run_id: str) -> None:
+    reach.response.status_code = HTTPStatus.ACCEPTED
+    reach.response.headers["Location"] = f"/runs/{run_id}"
 
 
 def _to_be(identity: Identity, agent_id: str | None) -> RunAnswer:

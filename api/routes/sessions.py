@@ -66,7 +66,7 @@ async def list_sessions(
     min_messages: LeastMessages = None,
 ) -> SessionList:
     """List your sessions, the one with the newest activity first."""
-    erased = await reach.erased()
+    erased = reach.erased()
     _ = await reach.catch_up()
     rows, total = await reach.edge.web.sessions(
         reach.caller.user_id,
@@ -127,7 +127,7 @@ async def erase_session(session_id: SessionId, reach: ReachIs, trace: TraceIs) -
 
 
 async def _check_agent(reach: Reach, agent_id: str) -> None:
-    agent = await check_agent(reach.edge, reach.caller, agent_id)
+    agent = await check_agent(reach, agent_id)
     if agent.session_id is not None:
         detail = f"agent {agent_id} serves one session that is there; name another one"
         raise Problem(HTTPStatus.CONFLICT, ErrorCode.UNKNOWN_AGENT, detail)

@@ -74,9 +74,18 @@ class Web:
         return [MessageRow(**values_of(row)) for row in rows]
 
     async def run(self, user_id: str, run_id: str) -> Run | None:
-        """Return the newest accepted state of a run."""
+        """Return the newest accepted state of a run.
+
+        For a moment there may be none though there is a run (see `has_run`): when its state is in the record
+        before the log that accepts it.
+        """
         row = await self._database.fetch_one(self._sql["run"], user_id, run_id)
         return None if row is None else record_of(Run, row)
+
+    async def has_run(self, user_id: str, run_id: str) -> bool:
+        """Whether there is a run, its newest state accepted or not."""
+        row = await self._database.fetch_one(self._sql["has_run"], user_id, run_id)
+        return row is not None and bool(row["is_there"])
 
     async def runs(self, user_id: str, session_id: str, *, page: int, per_page: int) -> tuple[list[Run], int]:
         """Return a page of a session's runs, the newest first, and how many are on all pages."""

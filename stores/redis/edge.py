@@ -1,23 +1,24 @@
-"""What the replicas of the HTTP edge share of each user: limits, idempotency keys, writes not yet read."""
+"""What the replicas of the HTTP edge share of each user: limits, idempotency keys, what they wrote lately."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from stores.redis.connection import RedisConnection
 from stores.redis.replies import as_int, as_list, as_text
 from stores.redis.scripts import (
+    EDGE_ARRIVE,
     EDGE_FORGET,
     EDGE_NOTE,
+    EDGE_PLACE,
     EDGE_REMEMBER,
     EDGE_RUN_BEGIN,
-    EDGE_SPEND,
     EDGE_WRITES,
 )
 
 MOST_WRITES = 500
-"""Writes of one user that are remembered; of more, the newest."""
+"""Writes of one user that are remembered, and erasures as well; of more, the newest."""
 
 _MS = 1000
 
@@ -31,6 +32,17 @@ class Spent:
     """Requests that the window still has."""
     retry_after_s: int
     """Seconds until the window ends, rounded up: after them a request is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What every request of a user is served with."""
+
+    spent: Spent
+    erased: frozenset[str]
+    """The sessions that the user has erased lately."""
+    agents: Mapping[int, int]
+    """Where in the topic of agents they have published lately: partitions, and the newest offset of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +79,31 @@ class EdgeKeys:
         self._connection = connection
         self._prefix = f"{connection.keys.prefix}edge:"
 
-    async def spend(self, user_id: str, *, limit: int, window_s: int) -> Spent:
+    async def arrive(self, user_id: str, *, limit: int, window_s: int) -> Arrived:
         """Count a request in the window of `window_s` seconds that the user's first request began.
 
-        At most `limit` are allowed in one window; refused ones do not count.
+        At most `limit` are allowed in one window (0: any number); refused ones do not count.
         """
-        key = self._key(user_id, f"rate:{window_s}")
-        reply = as_list(await self._connection.run(EDGE_SPEND, key, b"%d" % limit, b"%d" % (window_s * _MS)))
-        left, ends_in_ms = as_int(reply[0]), as_int(reply[1])
-        return Spent(allowed=left >= 0, left=max(left, 0), retry_after_s=_seconds_up(ends_in_ms))
+        reply = await self._connection.run(
+            EDGE_ARRIVE,
+            self._key(user_id, f"rate:{window_s}"),
+            self._key(user_id, "erased"),
+            self._key(user_id, "agents"),
+            b"%d" % limit,
+            b"%d" % (window_s * _MS),
+        )
+        left, ends_in_ms, erased, places = as_list(reply)
+        spent = Spent(
+            allowed=as_int(left) >= 0,
+            left=max(as_int(left), 0),
+            retry_after_s=_seconds_up(as_int(ends_in_ms)),
+        )
+        numbers = [as_int(each) for each in as_list(places)]
+        return Arrived(
+            spent=spent,
+            erased=frozenset(map(as_text, as_list(erased))),
+            agents=dict(zip(numbers[::2], numbers[1::2], strict=True)),
+        )
 
     async def begin_run(self, user_id: str, run_id: str, *, most: int, keep_s: int) -> bool:
         """Count a run among those of the user that are running; False when there are `most` already.
@@ -123,9 +151,20 @@ class EdgeKeys:
         self, user_id: str, session_id: str, event_id: str, kind: str, *, keep_s: int
     ) -> None:
         """Remember for `keep_s` seconds that the user published an event. Neither part holds a blank."""
-        write = f"{event_id} {session_id} {kind}".encode()
+        await self._note(user_id, "writes", f"{event_id} {session_id} {kind}", keep_s)
+
+    async def note_erased(self, user_id: str, session_id: str, *, keep_s: int) -> None:
+        """Remember for `keep_s` seconds that the user has erased a session."""
+        await self._note(user_id, "erased", session_id, keep_s)
+
+    async def note_agent(self, user_id: str, partition: int, offset: int, *, keep_s: int) -> None:
+        """Remember for `keep_s` seconds where in the topic of agents the user has published."""
         await self._connection.run(
-            EDGE_NOTE, self._key(user_id, "writes"), write, b"%d" % (keep_s * _MS), b"%d" % MOST_WRITES
+            EDGE_PLACE,
+            self._key(user_id, "agents"),
+            b"%d" % partition,
+            b"%d" % offset,
+            b"%d" % (keep_s * _MS),
         )
 
     async def writes(self, user_id: str) -> list[Write]:
@@ -138,6 +177,11 @@ class EdgeKeys:
         if event_ids:
             events = [event_id.encode() for event_id in event_ids]
             await self._connection.run(EDGE_FORGET, self._key(user_id, "writes"), *events)
+
+    async def _note(self, user_id: str, kind: str, note: str, keep_s: int) -> None:
+        await self._connection.run(
+            EDGE_NOTE, self._key(user_id, kind), note.encode(), b"%d" % (keep_s * _MS), b"%d" % MOST_WRITES
+        )
 
     def _key(self, user_id: str, kind: str) -> bytes:
         # Quoted, because a brace in a user's name would end the hash tag.

@@ -47,12 +47,13 @@ STEP_FORGET = _load("step_forget", keys=2)
 FEED_APPEND = _load("feed_append", keys=2)
 RECENTS_PUT = _load("recents_put", keys=2)
 RECENTS_READ = _load("recents_read", keys=2)
-EDGE_SPEND = _load("edge_spend", keys=1)
+EDGE_ARRIVE = _load("edge_arrive", keys=3)
 EDGE_RUN_BEGIN = _load("edge_run_begin", keys=1)
 EDGE_REMEMBER = _load("edge_remember", keys=1)
 EDGE_NOTE = _load("edge_note", keys=1)
 EDGE_WRITES = _load("edge_writes", keys=1)
 EDGE_FORGET = _load("edge_forget", keys=1)
+EDGE_PLACE = _load("edge_place", keys=1)
 
 ALL_SCRIPTS: tuple[Script, ...] = (
     EPOCH_RENEW,
@@ -72,10 +73,11 @@ ALL_SCRIPTS: tuple[Script, ...] = (
     FEED_APPEND,
     RECENTS_PUT,
     RECENTS_READ,
-    EDGE_SPEND,
+    EDGE_ARRIVE,
     EDGE_RUN_BEGIN,
     EDGE_REMEMBER,
     EDGE_NOTE,
     EDGE_WRITES,
     EDGE_FORGET,
+    EDGE_PLACE,
 )

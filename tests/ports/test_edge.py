@@ -36,33 +36,41 @@ def other(connections: tuple[RedisConnection, RedisConnection]) -> EdgeKeys:
     return EdgeKeys(connections[1])
 
 
+async def spend(keys: EdgeKeys, user_id: str, *, limit: int, window_s: int = 100) -> Spent:
+    """Count a request."""
+    return (await keys.arrive(user_id, limit=limit, window_s=window_s)).spent
+
+
 async def test_a_window_allows_its_limit_over_all_replicas_and_says_how_long_to_wait(
     one: EdgeKeys, other: EdgeKeys
 ) -> None:
-    spent = [await keys.spend("alice", limit=3, window_s=100) for keys in (one, other, one, other)]
+    spent = [await spend(keys, "alice", limit=3) for keys in (one, other, one, other)]
     assert [each.allowed for each in spent] == [True, True, True, False]
     assert [each.left for each in spent] == [2, 1, 0, 0]
     assert all(0 < each.retry_after_s <= 100 for each in spent)
-    assert (await one.spend("bob", limit=3, window_s=100)).left == 2
+    assert (await spend(one, "bob", limit=3)).left == 2
 
 
 async def test_requests_at_once_never_pass_a_limit_together(one: EdgeKeys, other: EdgeKeys) -> None:
-    spent = await asyncio.gather(
-        *(keys.spend("alice", limit=7, window_s=100) for keys in (one, other) for _ in range(20))
-    )
+    spent = await asyncio.gather(*(spend(keys, "alice", limit=7) for keys in (one, other) for _ in range(20)))
     assert sum(each.allowed for each in spent) == 7
 
 
 async def test_after_the_wait_that_was_told_a_request_is_allowed(one: EdgeKeys) -> None:
-    spent = [await one.spend("alice", limit=1, window_s=1)]
+    spent = [await spend(one, "alice", limit=1, window_s=1)]
     assert spent[0] == Spent(allowed=True, left=0, retry_after_s=1)
     async with asyncio.timeout(DEADLINE_S):
         while spent[-1].allowed:  # on a busy machine a window may end between two requests
-            spent.append(await one.spend("alice", limit=1, window_s=1))
+            spent.append(await spend(one, "alice", limit=1, window_s=1))
     refused = spent[-1]
     assert (refused.left, refused.retry_after_s) == (0, 1)
     await asyncio.sleep(refused.retry_after_s)
-    assert (await one.spend("alice", limit=1, window_s=1)).allowed
+    assert (await spend(one, "alice", limit=1, window_s=1)).allowed
+
+
+async def test_without_a_limit_nothing_is_counted(one: EdgeKeys) -> None:
+    assert all([(await spend(one, "alice", limit=0)).allowed for _ in range(3)])
+    assert (await spend(one, "alice", limit=1)).left == 0
 
 
 async def test_no_more_runs_than_allowed_are_counted_and_a_repeated_one_counts_once(
@@ -137,18 +145,44 @@ async def test_of_too_many_writes_the_newest_are_kept(one: EdgeKeys) -> None:
     assert kept == [f"e{number}" for number in range(3, MOST_WRITES + 3)]
 
 
+async def test_who_arrives_at_any_replica_is_known_with_what_they_erased_and_published_lately(
+    one: EdgeKeys, other: EdgeKeys
+) -> None:
+    await one.note_erased("alice", "s1", keep_s=50)
+    await other.note_erased("alice", "s2", keep_s=1)
+    await one.note_erased("bob", "s3", keep_s=50)
+    for keys, partition, offset in ((one, 7, 12), (other, 7, 11), (one, 3, 0)):
+        await keys.note_agent("alice", partition, offset, keep_s=50)
+    alice = await other.arrive("alice", limit=0, window_s=100)
+    assert alice.agents == {7: 12, 3: 0}
+    assert alice.erased >= {"s1"}
+    await asyncio.sleep(1.01)
+    assert (await one.arrive("alice", limit=0, window_s=100)).erased == {"s1"}
+    bob = await one.arrive("bob", limit=0, window_s=100)
+    assert (bob.erased, bob.agents) == ({"s3"}, {})
+
+
+async def test_of_too_many_erasures_the_newest_are_kept(one: EdgeKeys) -> None:
+    for number in range(MOST_WRITES + 3):
+        await one.note_erased("alice", f"s{number}", keep_s=100 + number)
+    erased = (await one.arrive("alice", limit=0, window_s=100)).erased
+    assert erased == {f"s{number}" for number in range(3, MOST_WRITES + 3)}
+
+
 async def test_every_key_expires_and_carries_its_user_as_the_only_tag(
     connections: tuple[RedisConnection, RedisConnection],
 ) -> None:
     connection, keys = connections[0], EdgeKeys(connections[0])
-    await keys.spend(ODD_USER, limit=1, window_s=60)
+    await spend(keys, ODD_USER, limit=1, window_s=60)
     await keys.begin_run(ODD_USER, "run", most=1, keep_s=60)
     await keys.remember_key(ODD_USER, "{key}", "hash", "value", keep_s=60)
     await keys.note_write(ODD_USER, "s", "e", "message", keep_s=60)
+    await keys.note_erased(ODD_USER, "s", keep_s=60)
+    await keys.note_agent(ODD_USER, 0, 1, keep_s=60)
     found = await connection.command(b"KEYS", connection.keys.prefix.encode() + b"edge:*")
     assert isinstance(found, list)
     names = [key for key in found if isinstance(key, bytes)]
-    assert len(names) == 4
+    assert len(names) == 6
     assert all(b"{we%7Bird%7D%20us%7Der%7B}" in name and name.count(b"{") == 1 for name in names)
     lives = [await connection.command(b"TTL", name) for name in names]
     assert all(isinstance(life, int) and 0 < life <= 60 for life in lives)

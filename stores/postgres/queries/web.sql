@@ -113,6 +113,15 @@ from accepted_runs as r
 where r.id = $2 and r.user_id = $1
     and not exists (select from erased_sessions as e where e.session_id = r.session_id);
 
+-- name: has_run
+-- Whether a user has a run of which the record has any state, its log with it or not.
+select exists (
+    select
+    from runs as r
+    where r.id = $2 and r.user_id = $1
+        and not exists (select from erased_sessions as e where e.session_id = r.session_id)
+) as is_there;
+
 -- name: runs
 -- A page of the runs that a user has in one of their sessions, the newest first; each row with the number of all of them.
 with own as (

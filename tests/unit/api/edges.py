@@ -13,7 +13,7 @@ from api.auth.tokens import Tokens
 from api.edge import Edge
 from api.settings import ApiSettings
 from schemas.errors import TransientError
-from stores.redis.edge import Spent
+from stores.redis.edge import Arrived, Spent
 from telemetry.health import Health, Verdict
 
 SECRET = "a secret for tests, at least as long as 64 bytes: and so it is here, as one can see"
@@ -26,12 +26,15 @@ class Spending:
         self.calls: dict[str, int] = {}
         self.is_away = False
 
-    async def spend(self, user_id: str, *, limit: int, window_s: int) -> Spent:
+    async def arrive(self, user_id: str, *, limit: int, window_s: int) -> Arrived:
         if self.is_away:
             message = "Redis is away"
             raise TransientError(message)
-        count = self.calls[user_id] = self.calls.get(user_id, 0) + 1
-        return Spent(allowed=count <= limit, left=max(0, limit - count), retry_after_s=window_s)
+        count = self.calls.get(user_id, 0) + 1 if limit else 0
+        if limit:
+            self.calls[user_id] = count
+        spent = Spent(allowed=count <= limit, left=max(0, limit - count), retry_after_s=window_s)
+        return Arrived(spent=spent, erased=frozenset(), agents={})
 
 
 def settings(**values: Any) -> ApiSettings:

@@ -142,6 +142,36 @@ async def test_an_end_that_was_overtaken_is_not_believed() -> None:
                 assert (await waiting).status is RunStatus.CANCELLED
 
 
+async def test_an_end_is_told_once_before_it_is_believed() -> None:
+    world, told, is_told = World(), list[RunStatus](), asyncio.Event()
+
+    def tell(run: Run) -> None:
+        told.append(run.status)
+        is_told.set()
+
+    async with waiting_on(world) as waiter, asyncio.timeout(20):
+        with waiter.ticket(USER, SESSION, RUN, is_late=False, when_told=tell) as ticket:
+            for run in (a_run(RunStatus.RUNNING), a_run(), a_run()):
+                world.publish(run)
+            waiting = asyncio.create_task(ticket.end())
+            _ = await is_told.wait()
+            assert not waiting.done()
+            world.end_on_feed()
+            assert (await waiting).status is RunStatus.COMPLETED
+    assert told == [RunStatus.COMPLETED]
+
+
+async def test_an_end_is_found_behind_what_came_after_it() -> None:
+    world = World()
+    world.end_on_feed()
+    for number in range(10):
+        world.feed.append(FeedRecord(f"2-{number}", (FeedItem(f"2-{number}", "token", b"{}"),)))
+    async with waiting_on(world) as waiter, asyncio.timeout(20):
+        with waiter.ticket(USER, SESSION, RUN, is_late=False) as ticket:
+            world.publish(a_run())
+            assert (await ticket.end()).status is RunStatus.COMPLETED
+
+
 async def test_who_comes_late_is_told_by_the_record() -> None:
     world = World(recorded=a_run(output="42"))
     async with waiting_on(world) as waiter, asyncio.timeout(20):

@@ -24,6 +24,8 @@ class ScriptedReader(TopicReader):
         self.failure = failure
         self.news = asyncio.Event()
         self.end = 0
+        self.position = 0
+        self.asked = 0
         self.is_stopped = False
 
     async def start(self) -> None:
@@ -41,11 +43,12 @@ class ScriptedReader(TopicReader):
 
     async def end_offsets(self) -> Mapping[Place, int]:
         """Return where the topic ends."""
+        self.asked += 1
         return {("maestro.agents", 0): self.end}
 
     async def has_read(self, ends: Mapping[Place, int]) -> bool:
-        """Nothing but an empty topic is ever read to its end."""
-        return not any(ends.values())
+        """Nothing is read but what `position` says."""
+        return all(end <= self.position for end in ends.values())
 
 
 async def started(failure: Exception) -> tuple[AgentsTable, ScriptedReader]:
@@ -79,6 +82,23 @@ async def test_a_table_that_stopped_following_refuses_who_waits_and_who_comes(
         await table.stop()
     assert all(isinstance(outcome, FatalError) and outcome.code is code for outcome in outcomes)
     assert reader.is_stopped
+
+
+async def test_who_knows_where_it_was_published_waits_for_that_and_asks_nobody() -> None:
+    table, reader = await started(FatalError("not allowed to read"))
+    asked = reader.asked
+    await table.reached({}, 0)
+    with pytest.raises(TransientError, match="try again"):
+        await table.reached({0: 0}, 0.01)
+    reader.position = 1
+    await table.reached({0: 0}, WAIT_S)
+    assert reader.asked == asked
+    reader.news.set()
+    with pytest.raises(FatalError, match="not allowed"):
+        await table.reached({0: 1}, WAIT_S)
+    with pytest.raises(FatalError, match="not allowed"):
+        await table.reached({}, WAIT_S)
+    await table.stop()
 
 
 async def test_a_broker_that_is_away_is_asked_again() -> None:
