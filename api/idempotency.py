@@ -4,6 +4,7 @@ The ids follow from the user and the key alone, so they need no memory. Redis re
 the request, so that a key that comes with another request is noticed.
 """
 
+from asyncio import gather
 from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
@@ -110,13 +111,16 @@ async def identified(
     """
     identity = decided(user_id, named, session_id)
     is_retry = False
-    for name in named.names:
-        try:
-            kept = await memory.remember_key(user_id, name, hashed, identity.message_id, keep_s=keep_s)
-        except TransientError as error:
-            _log.warning("key_not_remembered", error=error.message)
+    remembered = (
+        memory.remember_key(user_id, name, hashed, identity.message_id, keep_s=keep_s) for name in named.names
+    )
+    for name, kept in zip(named.names, await gather(*remembered, return_exceptions=True), strict=True):
+        if isinstance(kept, TransientError):
+            _log.warning("key_not_remembered", error=kept.message)
             is_retry = True  # perhaps: the record is asked first
             continue
+        if isinstance(kept, BaseException):
+            raise kept
         if not kept.is_same_request or kept.value != identity.message_id:
             what = "Idempotency-Key" if name.startswith(_HEADER) else "client_message_id"
             detail = f"this {what} came with another request before; use a new one for each request"

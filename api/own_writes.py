@@ -22,6 +22,9 @@ ENDED: Final = "ended"
 _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.2
 
+_AT_ONCE: Final = 8
+"""Writes that the record is asked for at a time: one user must not take all of its connections."""
+
 _log = logger(__name__)
 
 
@@ -170,9 +173,18 @@ class OwnWrites:
 
     async def _all_there(self, user_id: str, missing: dict[str, tuple[str, str]]) -> bool:
         """Take out of `missing` (event → session and kind) what the record has; whether nothing is left."""
-        for event_id, (session_id, kind) in tuple(missing.items()):
-            if await self._is_there(user_id, session_id, event_id, kind):
-                del missing[event_id]
+        asked = tuple(missing.items())
+        for first in range(0, len(asked), _AT_ONCE):
+            some = asked[first : first + _AT_ONCE]
+            there = await asyncio.gather(
+                *(
+                    self._is_there(user_id, session_id, event_id, kind)
+                    for event_id, (session_id, kind) in some
+                )
+            )
+            for (event_id, _), is_there in zip(some, there, strict=True):
+                if is_there:
+                    del missing[event_id]
         return not missing
 
     async def _is_there(self, user_id: str, session_id: str, event_id: str, kind: str) -> bool:

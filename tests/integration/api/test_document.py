@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from api.openapi import PATH
 from maestro.embedded.stack import EmbeddedStack
+from maestro.wiring.http_server import bounded
 from schemas.agent_file import AgentFile
 from schemas.topics import RUNS
 from telemetry.health import Health, Verdict
@@ -24,6 +25,7 @@ from tests.unit.api.edges import token_of
 EXAMPLES = 2
 SEED = 6
 LIMIT_S = 150.0
+MOST_HEAD_BYTES = 65_536
 START_LIMIT_S = 30.0
 HOOKS = "tests.integration.api.known_ids"
 BEAT_EVERY_S = 1.0
@@ -51,7 +53,15 @@ hooks: what a call has made here stays out of the record, because no sink runs.
 async def served(app: FastAPI) -> AsyncGenerator[str]:
     """Serve an application on a port of this machine; yields its address."""
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, http="h11", ws="none", lifespan="off", log_config=None, access_log=False)
+        uvicorn.Config(
+            app,
+            port=0,
+            http=bounded(MOST_HEAD_BYTES),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+        )
     )
     server.install_signal_handlers = lambda: None  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve(), name="server")
@@ -131,6 +141,7 @@ async def test_every_answer_is_one_of_the_document(stack: EmbeddedStack, tmp_pat
         await house.record(*person.records())
         await asyncio.gather(*map(house.ground.publish, person.agents()))
         await house.ground.apply(AgentFile(id="assistant"))
+        await house.edge.agents.barrier(LIMIT_S)
         ids = {
             "session_id": [made.session_id for made in person.unused],
             "run_id": [person.fresh("run")],

@@ -12,7 +12,7 @@ from maestro.embedded.stack import EmbeddedStack
 from schemas.agent_file import AgentFile
 from schemas.lists import SessionStatus
 from schemas.topics import AGENTS, SESSION_COMMANDS, USER_MESSAGES
-from tests.integration.api.house import House, open_house
+from tests.integration.api.house import LIMIT_S, House, open_house
 from tests.integration.api.ownership import BODY, LINES, PATH, QUERY, Line, Place
 from tests.integration.api.people import ID_OF, MALFORMED, UNKNOWN, Person
 from tests.unit.api.edges import app_with
@@ -52,6 +52,7 @@ async def house(stack: EmbeddedStack, people: tuple[Person, Person]) -> AsyncIte
         agents = [agent for person in people for agent in person.agents()]
         _ = await asyncio.gather(*map(opened.ground.publish, agents))
         await opened.ground.apply(AgentFile(id="assistant"))
+        await opened.edge.agents.barrier(LIMIT_S)
         yield opened
 
 
