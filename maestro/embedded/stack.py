@@ -7,6 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from maestro.embedded.class_cache import ensure_class_cache
 from maestro.embedded.errors import EmbeddedError
 from maestro.embedded.folder import DataFolder
 from maestro.embedded.jars import ensure_jars
@@ -204,9 +205,11 @@ class EmbeddedStack:
 
     def _build_kafka(self, say: Say) -> Part:
         state = self.folder.state
+        jars = ensure_jars(self._settings, say)
         return Kafka(
             folder=self.folder.root / "kafka",
-            jars=ensure_jars(self._settings, say),
+            jars=jars,
+            class_cache=ensure_class_cache(jars, say),
             port=state.ports["kafka"],
             controller_port=state.ports["kafka_controller"],
             cluster_id=state.cluster_id,

@@ -17,8 +17,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from redis.asyncio import Redis
 
+from maestro.embedded.class_cache import cache_file, ensure_class_cache
 from maestro.embedded.errors import EmbeddedError, FolderBusyError, PartFailedError
 from maestro.embedded.folder import DataFolder
+from maestro.embedded.jars import jars_dir
+from maestro.embedded.kafka import FORMAT_CLASS, Kafka
 from maestro.embedded.part import PartName
 from maestro.embedded.ports import HeldPorts
 from maestro.embedded.postgres_home import installed_programs, postgres_programs
@@ -83,6 +86,33 @@ async def test_each_service_is_reached_by_its_url(stack: EmbeddedStack) -> None:
     word = a_word()
     await put_everywhere(stack, word)
     assert await is_everywhere(stack, word)
+
+
+async def test_java_takes_what_it_learnt_of_kafka(tmp_path: Path) -> None:
+    jars = jars_dir(EmbeddedSettings())
+    learnt = await asyncio.to_thread(ensure_class_cache, jars, print)
+    assert learnt == cache_file(jars)
+    kafka = Kafka(
+        folder=tmp_path,
+        jars=jars,
+        class_cache=learnt,
+        port=1,
+        controller_port=2,
+        cluster_id="",
+        log=tmp_path / "log",
+        pid_file=tmp_path / "pid",
+    )
+    *java, _, _ = kafka.spec.argv
+    # In this mode Java refuses to start with a cache that does not fit, instead of going on without.
+    argv = (*java, "-XX:AOTMode=on", FORMAT_CLASS, "random-uuid")
+    assert len((await run_program(argv, within_s=60, env={})).strip()) == 22
+
+
+async def test_where_nothing_can_be_learnt_kafka_starts_without(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert await asyncio.to_thread(ensure_class_cache, tmp_path, said.append) is None
+    assert "starts more slowly without" in said[-1]
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_the_database_has_pgvector_and_is_owned_by_its_role(stack: EmbeddedStack) -> None:
