@@ -99,8 +99,8 @@ class Kafka:
         )
 
     def _memory(self) -> tuple[str, ...]:
-        # Kept apart from the classes is the glue between compiled and interpreted code: this Java mixes up which
-        # piece is whose, says so, and makes it anew. Without, it is quiet.
+        # Beside the classes it keeps the glue between compiled and interpreted code. This Java mixes up which piece
+        # is whose, says so, and makes it anew.
         without_glue = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
         return (*without_glue, f"-XX:AOTCache={self.class_cache}") if self.class_cache else ()
 
