@@ -99,8 +99,8 @@ class Kafka:
         )
 
     def _memory(self) -> tuple[str, ...]:
-        # Beside the classes it keeps the glue between compiled and interpreted code. This Java mixes up which piece
-        # is whose, says so, and makes it anew.
+        # Beside the classes it keeps the glue between compiled and interpreted code. This Java mixes up whose
+        # piece is which, says so, and makes it anew.
         without_glue = ("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
         return (*without_glue, f"-XX:AOTCache={self.class_cache}") if self.class_cache else ()
 
