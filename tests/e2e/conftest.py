@@ -1,15 +1,9 @@
-"""Each folder here goes to one process, in order: its tests share programs that run for minutes."""
+"""Each folder here goes to one process, in order."""
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
-
-class WholeFolders(LoadScopeScheduling):
-    """Gives a folder's tests to one process, the folder with the most tests first."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0].rpartition("/")[0]
+from tests.whole_folders import WholeFolders
 
 
 @pytest.hookimpl(optionalhook=True)  # nobody asks for it without several processes
