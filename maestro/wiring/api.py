@@ -18,6 +18,7 @@ from bus.agents_table import AgentsTable
 from bus.message import Place
 from bus.reader import Start, TopicReader
 from maestro.settings import SettingsError, load
+from maestro.wiring.http_server import Server, bounded
 from maestro.wiring.reach import Reach
 from maestro.wiring.wires import Bus, open_bus, open_database
 from schemas.errors import FatalError
@@ -65,7 +66,7 @@ class ApiProcess:
         """
         settings = self._edge.settings
         with _listening(settings) as listener, _signals(self._ending):
-            server = _Server(_configuration(self._edge))
+            server = Server(_configuration(self._edge))
             serving = asyncio.create_task(server.serve(sockets=[listener]), name="api server")
             try:
                 code = await self._supervise(server, serving)
@@ -97,15 +98,6 @@ class ApiProcess:
             except TimeoutError:
                 continue
         return 0
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to us: its own would raise them again when it has ended."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Capture none."""
-        yield
 
 
 @asynccontextmanager
@@ -184,7 +176,8 @@ def _configuration(edge: Edge) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(edge),
         loop="none",
-        http="h11",
+        # The application refuses long headers with a problem document; this is for what never ends.
+        http=bounded(max(_LEAST_HEAD_BYTES, 2 * settings.max_header_bytes)),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -193,8 +186,6 @@ def _configuration(edge: Edge) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(settings.shutdown_grace_s)),
-        # The application refuses long headers with a problem document; this is for what never ends.
-        h11_max_incomplete_event_size=max(_LEAST_HEAD_BYTES, 2 * settings.max_header_bytes),
     )
 
 
