@@ -60,7 +60,7 @@ async def check_session(reach: Reach, session_id: str) -> None:
     if reach.arrived is not None:
         if session_id in reach.arrived.erased:
             raise not_found("session", session_id)
-        if owners.is_known(session_id, user_id) or await _is_noted(edge, user_id, session_id):
+        if owners.is_known(session_id, user_id) or await _is_noted(reach, session_id):
             owners.learn(session_id, user_id)
             return
     if await edge.web.session(user_id, session_id) is None:
@@ -68,12 +68,14 @@ async def check_session(reach: Reach, session_id: str) -> None:
     owners.learn(session_id, user_id)
 
 
-async def _is_noted(edge: Edge, user_id: str, session_id: str) -> bool:
-    """Whether they have written to a session lately, which makes it theirs before it is recorded."""
-    try:
-        writes = await edge.redis.writes(user_id)
-    except TransientError:
-        return False
+async def _is_noted(reach: Reach, session_id: str) -> bool:
+    """Whether the caller has written to a session lately, which makes it theirs before it is recorded."""
+    writes = reach.writes
+    if writes is None:
+        try:
+            writes = await reach.edge.redis.writes(reach.caller.user_id)
+        except TransientError:
+            return False
     return any(write.session_id == session_id for write in writes)
 
 

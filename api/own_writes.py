@@ -126,21 +126,26 @@ class OwnWrites:
             )
             _ = await self._wait_for(user_id, {event_id: (session_id, kind)})
 
-    async def seen(self, user_id: str, session_id: str | None) -> bool:
-        """Wait until the record contains the user's writes to a session, or all; False: not in time."""
-        writes = await self._noted.writes(user_id)
+    async def seen(self, user_id: str, session_id: str | None, known: Sequence[Write] | None = None) -> bool:
+        """Wait until the record contains the user's writes to a session, or all; False: not in time.
+
+        `known`: the writes, where they were read already.
+        """
+        writes = await self._noted.writes(user_id) if known is None else known
         return await self._seen(user_id, writes, lambda each: session_id in (None, each.session_id))
 
-    async def run_seen(self, user_id: str, run_id: str) -> tuple[bool, str | None]:
+    async def run_seen(
+        self, user_id: str, run_id: str, known: Sequence[Write] | None = None
+    ) -> tuple[bool, str | None]:
         """Wait until the record contains the message that causes a run, and its end if the user knows it.
 
-        Returns whether it does, and the run's session where the message is noted.
+        Returns whether it does, and the run's session where the message is noted. `known` as for `seen`.
 
         Raises:
             TransientError: the record or Redis cannot be reached.
 
         """
-        writes = await self._noted.writes(user_id)
+        writes = await self._noted.writes(user_id) if known is None else known
         about = [each for each in writes if _is_about(each, run_id)]
         is_there = await self._seen(user_id, about, lambda _: True)
         return is_there, about[0].session_id if about else None

@@ -41,18 +41,6 @@ async def publish_message(
     return delivery
 
 
-async def seen(edge: Edge, caller: Caller, session_id: str | None) -> bool:
-    """Wait until the record contains what the caller has written to a session (None: to any of theirs).
-
-    Returns False when it does not within the limit: the answer then says `Maestro-Behind: true`.
-
-    Raises:
-        TransientError: the record or Redis cannot be reached.
-
-    """
-    return await edge.live.own_writes.seen(caller.user_id, session_id)
-
-
 async def _publish(edge: Edge, record: UserMessage | SessionCommand, trace: Trace | None) -> Delivery:
     return await edge.publisher.publish(
         record,

@@ -1,5 +1,6 @@
 """Which sessions a caller reaches now: those of the record, as far as the caller's own writes are in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,11 +9,10 @@ from fastapi import Depends, Request, Response
 from api.auth.caller import Caller, CallerIs
 from api.edge import Edge, EdgeIs
 from api.problems import not_found, unavailable
-from api.publishing import seen
 from bus.agents_table import LOOKUP_LIMIT_S
 from schemas.errors import TransientError
 from stores.postgres.web_rows import SessionDetail
-from stores.redis.edge import Arrived
+from stores.redis.edge import Arrived, Write
 
 BEHIND = "Maestro-Behind"
 """Header of an answer that may lack what the same caller wrote before, or that still has what they erased."""
@@ -34,7 +34,7 @@ class Reach:
         False: it is behind after the limit, and the answer says so in a header.
         """
         try:
-            is_seen = await seen(self.edge, self.caller, session_id)
+            is_seen = await self.edge.live.own_writes.seen(self.caller.user_id, session_id, self.writes)
         except TransientError:
             # Without Redis nobody knows what was written; the record can be read all the same.
             is_seen = False
@@ -45,6 +45,11 @@ class Reach:
     def say_behind(self) -> None:
         """Say in a header that the answer may lack what the caller has written."""
         self.response.headers[BEHIND] = "true"
+
+    @property
+    def writes(self) -> Sequence[Write] | None:
+        """What the caller had published when the request came; None when that has to be asked for."""
+        return None if self.arrived is None else self.arrived.writes
 
     def erased(self) -> frozenset[str]:
         """Return the sessions whose erasure the caller was promised, recorded or not yet."""

@@ -170,7 +170,8 @@ async def _run(reach: Reach, run_id: str) -> RunAnswer:
 
 async def _caught_up(reach: Reach, run_id: str) -> tuple[bool, str | None]:
     try:
-        is_seen, session_id = await reach.edge.live.own_writes.run_seen(reach.caller.user_id, run_id)
+        own_writes = reach.edge.live.own_writes
+        is_seen, session_id = await own_writes.run_seen(reach.caller.user_id, run_id, reach.writes)
     except TransientError:
         # Without Redis nobody knows what was written; the record can be read all the same.
         is_seen, session_id = False, None

@@ -1,7 +1,7 @@
 """What the replicas of the HTTP edge share of each user: limits, idempotency keys, what they wrote lately."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -16,9 +16,13 @@ from stores.redis.scripts import (
     EDGE_RUN_BEGIN,
     EDGE_WRITES,
 )
+from stores.redis.wire import Reply
 
 MOST_WRITES = 500
 """Writes of one user that are remembered, and erasures as well; of more, the newest."""
+
+_FEW_WRITES = 20
+"""So many are told to whoever arrives: nobody need ask for them then."""
 
 _MS = 1000
 
@@ -35,6 +39,15 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """An event that a user published and that the record may not show yet."""
+
+    event_id: str
+    session_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """What every request of a user is served with."""
 
@@ -43,6 +56,8 @@ class Arrived:
     """The sessions that the user has erased lately."""
     agents: Mapping[int, int]
     """Where in the topic of agents they have published lately: partitions, and the newest offset of each."""
+    writes: Sequence[Write] | None
+    """What else they have published lately (see `EdgeKeys.writes`); None when that is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +70,6 @@ class Remembered:
     """Whether it is the caller's own, just now."""
     is_same_request: bool
     """Whether the key came with the same request the first time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """An event that a user published and that the record may not show yet."""
-
-    event_id: str
-    session_id: str
-    kind: str
 
 
 class EdgeKeys:
@@ -89,10 +95,12 @@ class EdgeKeys:
             self._key(user_id, f"rate:{window_s}"),
             self._key(user_id, "erased"),
             self._key(user_id, "agents"),
+            self._key(user_id, "writes"),
             b"%d" % limit,
             b"%d" % (window_s * _MS),
+            b"%d" % (_FEW_WRITES + 1),
         )
-        left, ends_in_ms, erased, places = as_list(reply)
+        left, ends_in_ms, erased, places, writes = as_list(reply)
         spent = Spent(
             allowed=as_int(left) >= 0,
             left=max(as_int(left), 0),
@@ -103,6 +111,7 @@ class EdgeKeys:
             spent=spent,
             erased=frozenset(map(as_text, as_list(erased))),
             agents=dict(zip(numbers[::2], numbers[1::2], strict=True)),
+            writes=None if len(as_list(writes)) > _FEW_WRITES else _writes(writes),
         )
 
     async def begin_run(self, user_id: str, run_id: str, *, most: int, keep_s: int) -> bool:
@@ -170,7 +179,7 @@ class EdgeKeys:
     async def writes(self, user_id: str) -> list[Write]:
         """Return the remembered writes of the user, the first to expire first."""
         reply = await self._connection.run(EDGE_WRITES, self._key(user_id, "writes"))
-        return [Write(*as_text(each).split(" ", 2)) for each in as_list(reply)]
+        return _writes(reply)
 
     async def forget_writes(self, user_id: str, event_ids: Collection[str]) -> None:
         """Remember some writes no longer: the record shows them."""
@@ -186,6 +195,10 @@ class EdgeKeys:
     def _key(self, user_id: str, kind: str) -> bytes:
         # Quoted, because a brace in a user's name would end the hash tag.
         return f"{self._prefix}{{{quote(user_id, safe='@.-_~')}}}:{kind}".encode()
+
+
+def _writes(reply: Reply) -> list[Write]:
+    return [Write(*as_text(each).split(" ", 2)) for each in as_list(reply)]
 
 
 def _seconds_up(milliseconds: int) -> int:

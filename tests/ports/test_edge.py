@@ -153,13 +153,24 @@ async def test_who_arrives_at_any_replica_is_known_with_what_they_erased_and_pub
     await one.note_erased("bob", "s3", keep_s=50)
     for keys, partition, offset in ((one, 7, 12), (other, 7, 11), (one, 3, 0)):
         await keys.note_agent("alice", partition, offset, keep_s=50)
+    await one.note_write("alice", "s4", "e1", "message", keep_s=50)
     alice = await other.arrive("alice", limit=0, window_s=100)
+    assert alice.writes == [Write("e1", "s4", "message")]
     assert alice.agents == {7: 12, 3: 0}
     assert alice.erased >= {"s1"}
     await asyncio.sleep(1.01)
     assert (await one.arrive("alice", limit=0, window_s=100)).erased == {"s1"}
     bob = await one.arrive("bob", limit=0, window_s=100)
-    assert (bob.erased, bob.agents) == ({"s3"}, {})
+    assert (bob.erased, bob.agents, bob.writes) == ({"s3"}, {}, [])
+
+
+async def test_who_has_written_much_is_not_told_with_each_arrival(one: EdgeKeys) -> None:
+    for number in range(21):
+        told = (await one.arrive("alice", limit=0, window_s=100)).writes
+        assert told is not None
+        assert len(told) == number
+        await one.note_write("alice", "s", f"e{number}", "message", keep_s=100)
+    assert (await one.arrive("alice", limit=0, window_s=100)).writes is None
 
 
 async def test_of_too_many_erasures_the_newest_are_kept(one: EdgeKeys) -> None:

@@ -34,7 +34,7 @@ class Spending:
         if limit:
             self.calls[user_id] = count
         spent = Spent(allowed=count <= limit, left=max(0, limit - count), retry_after_s=window_s)
-        return Arrived(spent=spent, erased=frozenset(), agents={})
+        return Arrived(spent=spent, erased=frozenset(), agents={}, writes=())
 
 
 def settings(**values: Any) -> ApiSettings:

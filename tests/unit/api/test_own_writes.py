@@ -106,6 +106,17 @@ async def test_a_write_is_waited_for_and_then_forgotten(kind: str) -> None:
     assert not notes.kept
 
 
+async def test_writes_that_are_known_are_not_asked_for() -> None:
+    message = ids.new_id()
+    noted = AWrite(message, SESSION, MESSAGE)
+    writes = own_writes(Notes(kept=[noted]), Record(after=1_000_000), wait_s=0.05)
+    run = ids.run_id(SESSION, message)
+    assert await writes.seen(USER, SESSION, [])
+    assert await writes.run_seen(USER, run, []) == (True, None)
+    assert not await writes.seen(USER, SESSION, [noted])
+    assert await writes.run_seen(USER, run, [noted]) == (False, SESSION)
+
+
 async def test_only_writes_to_the_session_that_is_read_are_waited_for() -> None:
     notes, record = Notes(), Record(after=1_000_000)
     writes = own_writes(notes, record, wait_s=0.05)

@@ -1,6 +1,6 @@
 """What a caller reaches: sessions they did not erase, agents as they left them, runs with their logs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -47,7 +47,7 @@ def reach_of(arrived: Arrived | None, agents: Agents) -> Reach:
 
 async def test_agents_are_waited_for_as_far_as_the_caller_has_published() -> None:
     agents = Agents()
-    arrived = Arrived(spent=SPENT, erased=frozenset(), agents={3: 7})
+    arrived = Arrived(spent=SPENT, erased=frozenset(), agents={3: 7}, writes=())
     await catch_up_on_agents(reach_of(arrived, agents))
     assert agents.waits == [{3: 7}]
 
@@ -59,7 +59,7 @@ async def test_without_redis_all_agents_are_waited_for() -> None:
 
 
 def test_what_was_erased_is_known_from_the_arrival_or_the_answer_says_that_it_is_not() -> None:
-    known = reach_of(Arrived(spent=SPENT, erased=frozenset({SESSION}), agents={}), Agents())
+    known = reach_of(Arrived(spent=SPENT, erased=frozenset({SESSION}), agents={}, writes=()), Agents())
     assert known.erased() == {SESSION}
     assert BEHIND not in known.response.headers
     unknown = reach_of(None, Agents())
@@ -70,14 +70,16 @@ def test_what_was_erased_is_known_from_the_arrival_or_the_answer_says_that_it_is
 class OwnWrites:
     """Nothing was written."""
 
-    async def run_seen(self, user_id: str, run_id: str) -> tuple[bool, str | None]:
+    async def run_seen(
+        self, user_id: str, run_id: str, known: Sequence[object] | None
+    ) -> tuple[bool, str | None]:
         """Say that nothing of the run is noted."""
-        assert (user_id, run_id) == (USER, RUN)
+        assert (user_id, run_id, known) == (USER, RUN, ())
         return True, None
 
-    async def seen(self, user_id: str, session_id: str | None) -> bool:
+    async def seen(self, user_id: str, session_id: str | None, known: Sequence[object] | None) -> bool:
         """Say that all is there."""
-        assert (user_id, session_id) == (USER, SESSION)
+        assert (user_id, session_id, known) == (USER, SESSION, ())
         return True
 
 
