@@ -50,7 +50,7 @@ def bounded(max_incomplete_bytes: int) -> type[HttpToolsProtocol]:
             super().on_message_complete()
 
         def _refuse(self) -> None:
-            if self.cycle is None or self.cycle.response_complete:
+            if getattr(self.cycle, "response_complete", True):
                 self.send_400_response("The head of the request is too long.")
             else:  # another answer is under way
                 self.transport.close()
