@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import sys
 import time
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import orjson
 
@@ -26,40 +28,10 @@ from stores.redis.settings import RedisSettings
 
 _READERS: Final = 1_000
 _TOKENS_PER_S: Final = 10
-_SECONDS: Final = 15
+_TOKENS: Final = 150
 _WARM_UP_TOKENS: Final = 10
-_OPEN_AT_ONCE: Final = 50
-_PATIENCE_S: Final = 60.0
-_MARK: Final = b'"text":"'
-
-
-class _Reader(asyncio.Protocol):
-    """One stream: notes when each token came. The text of a token is when it was sent."""
-
-    def __init__(self, request: bytes, delays: list[float]) -> None:
-        self._request = request
-        self._delays = delays
-        self._rest = b""
-        self.began = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the stream."""
-        cast("asyncio.WriteTransport", transport).write(self._request)
-
-    def data_received(self, data: bytes) -> None:
-        """Note the tokens that have come whole."""
-        now_ns = time.monotonic_ns()
-        data = self._rest + data
-        whole = data.rfind(b"\n\n") + 1
-        if not self.began.done() and b"retry:" in data:
-            self.began.set_result(data.startswith(b"HTTP/1.1 200"))
-        at = data.find(_MARK, 0, whole)
-        while at >= 0:
-            begins = at + len(_MARK)
-            sent_ns = int(data[begins : data.find(b'"', begins)])
-            self._delays.append((now_ns - sent_ns) / 1e6)
-            at = data.find(_MARK, begins, whole)
-        self._rest = data[whole:]
+_PATIENCE_S: Final = 90.0
+_LONGEST_ANSWER: Final = 100_000_000
 
 
 async def main(options: argparse.Namespace) -> Mapping[str, Any]:
@@ -86,52 +58,72 @@ async def _measured(urls: StackUrls, under_test: ApiUnderTest) -> Mapping[str, A
         await EdgeKeys(redis).note_write(USER, session_id, ids.new_id(), "message", keep_s=3_600)
         feed = redis.keys.feed(partition_of(session_id, partitions), session_id)
         before = usage_of(under_test.pid)
-        delays: list[float] = []
-        readers = await _opened(under_test, session_id, delays)
-        opened = usage_of(under_test.pid)
-        await _tokens(redis, feed, _WARM_UP_TOKENS)
-        await _until(delays, _READERS * _WARM_UP_TOKENS)
-        delays.clear()
-        count = _TOKENS_PER_S * _SECONDS
-        began = usage_of(under_test.pid)
-        await _tokens(redis, feed, count)
-        await _until(delays, _READERS * count)
-        ended = usage_of(under_test.pid)
-        for transport in readers:
-            transport.close()
+        async with _readers(under_test, session_id) as readers:
+            opened = usage_of(under_test.pid)
+            await _tokens(redis, feed, _WARM_UP_TOKENS)
+            began, readers_began, began_ns = (
+                usage_of(under_test.pid),
+                usage_of(readers.pid),
+                time.monotonic_ns(),
+            )
+            await _tokens(redis, feed, _TOKENS)
+            ended, readers_ended = usage_of(under_test.pid), usage_of(readers.pid)
+            delays = await _delays(readers, began_ns)
     finally:
         await redis.stop()
+    cpu_ms = (ended.cpu_s - began.cpu_s) * 1000 / _TOKENS
     return {
         "readers": _READERS,
-        "tokens": count,
+        "tokens": _TOKENS,
         "kb_per_reader": (opened.resident_mb - before.resident_mb) * 1024 / _READERS,
         "resident_mb": ended.resident_mb,
-        "cpu_share": (ended.cpu_s - began.cpu_s) / _SECONDS,
+        "cpu_ms_per_token": cpu_ms,
+        "cpu_us_per_token_and_reader": cpu_ms * 1000 / _READERS,
+        "readers_cpu_ms_per_token": (readers_ended.cpu_s - readers_began.cpu_s) * 1000 / _TOKENS,
         "delay_p50_ms": quantile(delays, 0.5),
         "delay_p99_ms": quantile(delays, 0.99),
+        "delay_max_ms": max(delays),
     }
 
 
-async def _opened(
-    under_test: ApiUnderTest, session_id: str, delays: list[float]
-) -> list[asyncio.WriteTransport]:
-    lines = [f"GET /chat-sessions/{session_id}/events HTTP/1.1", f"Host: 127.0.0.1:{under_test.port}"]
-    lines += [f"{name}: {value}" for name, value in under_test.headers.items()]
-    request = "\r\n".join((*lines, "", "")).encode()
-    places = asyncio.Semaphore(_OPEN_AT_ONCE)
-    loop = asyncio.get_running_loop()
+@asynccontextmanager
+async def _readers(under_test: ApiUnderTest, session_id: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Open the streams in a process of their own, and end it."""
+    command = (sys.executable, "-m", "bench.stream_readers", str(under_test.port))
+    readers = await asyncio.create_subprocess_exec(
+        *command,
+        f"/chat-sessions/{session_id}/events",
+        str(_READERS),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=_LONGEST_ANSWER,
+    )
+    try:
+        if await _said(readers, orjson.dumps(dict(under_test.headers))) != b"open\n":
+            message = "the streams were not opened; see the log of the API"
+            raise RuntimeError(message)
+        yield readers
+    finally:
+        if readers.returncode is None:
+            readers.kill()
+        _ = await readers.wait()
 
-    async def one() -> asyncio.WriteTransport:
-        async with places, asyncio.timeout(_PATIENCE_S):
-            transport, reader = await loop.create_connection(
-                lambda: _Reader(request, delays), "127.0.0.1", under_test.port
-            )
-            if not await reader.began:
-                message = "a stream was not opened; see the log of the API"
-                raise RuntimeError(message)
-            return transport
 
-    return list(await asyncio.gather(*(one() for _ in range(_READERS))))
+async def _delays(readers: asyncio.subprocess.Process, since_ns: int) -> list[float]:
+    delays: list[float] = orjson.loads(await _said(readers, b"%d" % since_ns))
+    if len(delays) != _READERS * _TOKENS:
+        message = f"{len(delays)} of {_READERS * _TOKENS} tokens came"
+        raise RuntimeError(message)
+    return delays
+
+
+async def _said(readers: asyncio.subprocess.Process, line: bytes) -> bytes:
+    """Tell the readers something, and return their answer."""
+    if readers.stdin is None or readers.stdout is None:
+        return b""
+    readers.stdin.write(line + b"\n")
+    async with asyncio.timeout(_PATIENCE_S):
+        return await readers.stdout.readline()
 
 
 async def _tokens(redis: RedisConnection, feed: bytes, count: int) -> None:
@@ -145,15 +137,6 @@ async def _tokens(redis: RedisConnection, feed: bytes, count: int) -> None:
         await asyncio.sleep(1 / _TOKENS_PER_S)
 
 
-async def _until(delays: list[float], number: int) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while len(delays) < number:
-        if time.monotonic() > deadline:
-            message = f"{len(delays)} of {number} tokens came"
-            raise TimeoutError(message)
-        await asyncio.sleep(0.05)
-
-
 def table(results: Mapping[str, Any]) -> str:
     """Return the figures as lines."""
     return "\n".join(
@@ -161,8 +144,10 @@ def table(results: Mapping[str, Any]) -> str:
             f"  {results['readers']} readers, {results['tokens']} tokens, {_TOKENS_PER_S} a second",
             f"  memory of a reader        {results['kb_per_reader']:7.0f} KB",
             f"  memory of the process     {results['resident_mb']:7.0f} MB",
-            f"  CPU of the process        {results['cpu_share']:7.2f} cores",
+            f"  CPU for a token           {results['cpu_ms_per_token']:7.1f} ms",
+            f"  CPU of the readers for it {results['readers_cpu_ms_per_token']:7.1f} ms",
             f"  a token has come, p50     {results['delay_p50_ms']:7.1f} ms",
             f"  a token has come, p99     {results['delay_p99_ms']:7.1f} ms",
+            f"  the slowest               {results['delay_max_ms']:7.1f} ms",
         )
     )
