@@ -81,6 +81,8 @@ class StepMachine:
     publisher: Publish
     settings: JournalSettings
     now_ms: Callable[[], int]
+    token_prefix: str = ""
+    """What tokens begin with, before the attempt's id, where a process has a name of its own (`Journal`)."""
     undecided: OnceTokens = field(default_factory=OnceTokens)
 
     async def run(self, job: Job[R]) -> None:
@@ -105,7 +107,7 @@ class _Attempts(Generic[R]):
     async def run(self) -> None:
         job = self._job
         while True:
-            token = random_id()
+            token = self._machine.token_prefix + random_id()
             asked_at = monotonic()
             claim = await self._machine.journal.claim(job.partition, job.step_id, token, self._lease_ms)
             match claim:
@@ -154,7 +156,7 @@ class _Attempts(Generic[R]):
                     return _End.AGAIN
                 if job.is_once and not self._machine.undecided.take(job.step_id):
                     return _End.AGAIN
-                result = await job.work(token)
+                result = await job.work(self._attempt_id(token))
         await point(f"{job.role}.called")
         end = await self._complete(token, result)
         if is_worked:
@@ -182,7 +184,7 @@ class _Attempts(Generic[R]):
                 return _End.FINISHED
             return None if await self._claim_once() else job.outcome_unknown()
         if has_earlier and isinstance(job, Reconcilable):
-            return await job.reconcile(token)
+            return await job.reconcile(self._attempt_id(token))
         return None
 
     async def _is_erased(self, token: str) -> bool:
@@ -244,6 +246,9 @@ class _Attempts(Generic[R]):
     async def _renew(self, token: str) -> bool:
         job = self._job
         return await self._machine.journal.renew(job.partition, job.step_id, token, self._lease_ms)
+
+    def _attempt_id(self, token: str) -> str:
+        return token.removeprefix(self._machine.token_prefix)
 
     async def _release(self, token: str) -> None:
         """End the lease so that the next attempt need not wait; when that fails, the lease ends by itself."""

@@ -42,17 +42,17 @@ async def execute_worker() -> AsyncGenerator[Worker]:
             record=Steps(wires.database),
             feed=Feed(wires.redis),
         )
+        group = bus.names.group("execute")
         role = JournaledRole(
             spec=TOOL_CALLS,
             topic=bus.names.full(TOOL_CALLS),
             request=ToolCall,
             job_of=lambda call, record, trace: executing.job(call, partition=record.partition, trace=trace),
-            machine=step_machine(wires),
+            machine=step_machine(wires, group),
             decoder=bus.codec,
             dead_letters=bus.dead_letters,
             stage="execute",
         )
-        group = bus.names.group("execute")
         worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
         async with observed_worker(worker, wires, group):
             yield worker

@@ -40,6 +40,7 @@ async def generate_worker() -> AsyncGenerator[Worker]:
             settings=settings,
             patience=patience_of(models),
         )
+        group = bus.names.group("generate")
         role = JournaledRole(
             spec=GENERATION_REQUESTS,
             topic=bus.names.full(GENERATION_REQUESTS),
@@ -47,12 +48,11 @@ async def generate_worker() -> AsyncGenerator[Worker]:
             job_of=lambda request, record, trace: generating.job(
                 request, partition=record.partition, trace=trace
             ),
-            machine=step_machine(wires),
+            machine=step_machine(wires, group),
             decoder=bus.codec,
             dead_letters=bus.dead_letters,
             stage="generate",
         )
-        group = bus.names.group("generate")
         worker = Worker(role, runtime, bus.connection(), group, static_name=process.static_name)
         async with observed_worker(worker, wires, group):
             yield worker

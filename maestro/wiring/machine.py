@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from maestro.process_settings import ProcessSettings
 from maestro.settings import SettingsError, load
 from maestro.wiring.wires import Wires
+from schemas.ids import new_id
 from stores.postgres.once_claims import OnceClaims
 from stores.postgres.steps import Steps
 from stores.redis.journal import Journal
@@ -51,8 +52,17 @@ def _problems(journal: JournalSettings, redis: RedisSettings, session_timeout_s:
         )
 
 
-def step_machine(wires: Wires) -> StepMachine:
-    """Return the machine on the process's own stores and topics."""
+def token_prefix(group: str) -> str:
+    """Return what begins the tokens of a process with a static name in a consumer group; else nothing.
+
+    The broker lets nobody else have the name in the group, and the time-ordered id says who came later.
+    """
+    (process,) = load(ProcessSettings)
+    return f"{group}.{process.static_name}:{new_id()}:" if process.static_name else ""
+
+
+def step_machine(wires: Wires, group: str) -> StepMachine:
+    """Return the machine on the process's own stores and topics, for a member of a consumer group."""
     return StepMachine(
         journal=Journal(wires.redis),
         once_claims=OnceClaims(wires.database),
@@ -61,4 +71,5 @@ def step_machine(wires: Wires) -> StepMachine:
         publisher=wires.bus.publisher,
         settings=journal_settings(),
         now_ms=lambda: time.time_ns() // 1_000_000,
+        token_prefix=token_prefix(group),
     )

@@ -39,7 +39,12 @@ class Busy:
 
 
 class Journal:
-    """The journal of all steps. A token is random and names one attempt."""
+    """The journal of all steps. A token names one attempt.
+
+    It is random, or `name:start:random` of a process whose name belongs to one process at a time; `start` is
+    a text that is greater for each later process of the name. Such an attempt takes over at once what an
+    earlier process of its name holds: that one has ended, or is about to find out that it was replaced.
+    """
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection

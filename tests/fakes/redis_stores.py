@@ -215,6 +215,14 @@ class FakeTimers:
         return True
 
 
+def _is_before(held: str, mine: str) -> bool:
+    """Tell whether `held` is the token of an earlier process of the same name."""
+    if held.count(":") < 2 or mine.count(":") < 2:
+        return False
+    (held_name, held_start, _), (name, start, _) = held.rsplit(":", 2), mine.rsplit(":", 2)
+    return held_name == name and held_start < start
+
+
 class FakeJournal:
     """The journal in memory."""
 
@@ -233,7 +241,7 @@ class FakeJournal:
             is_forgotten = step.is_forgotten
             if step.value is not None:
                 return Done(step.value)
-            if step.token != token and step.until_ms > now_ms:
+            if step.token != token and step.until_ms > now_ms and not _is_before(step.token, token):
                 return Busy(step.until_ms - now_ms)
             taken_over = step.taken_over if step.token == token else True
         self._redis.shard(partition).steps[step_id] = KeptStep(

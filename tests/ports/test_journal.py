@@ -44,6 +44,21 @@ async def test_a_lease_that_ended_is_taken_over(redis: RedisSide, session_id: st
     assert not await redis.one.journal.complete(P, session_id, "a", b"late", KEEP_MS)
 
 
+async def test_a_process_that_came_back_takes_over_at_once_what_the_one_before_it_held(
+    redis: RedisSide, session_id: str
+) -> None:
+    before, after = "g.generate-1:0001:a", "g.generate-1:0002:b"
+    await redis.one.journal.claim(P, session_id, before, LEASE_MS)
+    for other in ("g.generate-2:0002:c", "generate-1:0002:d", "generate-1", "g.generate-1:0001:e"):
+        assert isinstance(await redis.other.journal.claim(P, session_id, other, LEASE_MS), Busy)
+    claim = await redis.other.journal.claim(P, session_id, after, LEASE_MS)
+    assert isinstance(claim, Claimed)
+    assert claim.taken_over
+    assert isinstance(await redis.one.journal.claim(P, session_id, before, LEASE_MS), Busy)
+    assert not await redis.one.journal.complete(P, session_id, before, b"late", KEEP_MS)
+    assert await redis.other.journal.complete(P, session_id, after, b"mine", KEEP_MS)
+
+
 async def test_a_renewed_lease_is_not_taken_over(redis: RedisSide, session_id: str) -> None:
     await redis.one.journal.claim(P, session_id, "a", SHORT_MS)
     assert await redis.one.journal.renew(P, session_id, "a", LEASE_MS)

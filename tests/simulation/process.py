@@ -39,12 +39,17 @@ class Surroundings(Protocol):
 
 
 class Process:
-    """One process. `skew_ms` is what its wall clock is ahead."""
+    """One process, a member of its role's group. `skew_ms` is what its wall clock is ahead."""
 
-    def __init__(self, world: Surroundings, name: str, role: str, *, skew_ms: int) -> None:
+    def __init__(
+        self, world: Surroundings, role: str, number: int, *, member: str | None, skew_ms: int
+    ) -> None:
         self.world = world
-        self.name = name
+        self.name = f"{role}-{number}"
         self.role = role
+        self.number = number
+        self.member = self.name if member is None else member
+        """The name that it has in its group; one that comes instead of another has the other's."""
         self.is_dead = False
         self.is_frozen = False
         self.held: list[Handle] = []

@@ -207,6 +207,7 @@ def _paid(process: Process, services: Services, spec: TopicSpec, stage: str) -> 
         publisher=_publisher(process, services),
         settings=services.journal,
         now_ms=process.now_ms,
+        token_prefix=f"{process.member}:{process.number:09d}:",
     )
     return {
         "topic": topics.names.full(spec),

@@ -207,10 +207,11 @@ class World:
     def start(self, role: str, *, instead_of: Process | None = None) -> None:
         """Start a process of a role; `instead_of`: as the member that another one was."""
         self._numbers[role] += 1
-        name = f"{role}-{self._numbers[role]}"
-        process = Process(self, name, role, skew_ms=self.random.choice(_SKEWS_MS))
+        member = None if instead_of is None else instead_of.member
+        skew_ms = self.random.choice(_SKEWS_MS)
+        process = Process(self, role, self._numbers[role], member=member, skew_ms=skew_ms)
         self.processes.append(process)
-        self.tell(name, lambda: "starts")
+        self.tell(process.name, lambda: "starts")
         if role == "sink":
             self._start_sink(process)
             return

@@ -3,7 +3,15 @@
 -- An entry is a text of lines. Of a claim: the epoch; the token; the ms that the entry has to live when the lease ends
 -- (so that no clock is asked), then these two numbers. Of a step that is done: the epoch, an empty line, the value.
 -- An entry of another epoch is absent.
+-- A token may say whose it is: name, start, and a random part, with a colon between. A name belongs to one process at a
+-- time, and starts are texts that grow: what an earlier process of the name holds is held by nobody any more.
 -- KEYS: epoch, step. ARGV: connection, token, lifetime in ms of an entry without value, and that when the lease ends
+local function is_before(held, mine)
+  local name, start = string.match(mine, '^(.+):([^:]+):[^:]*$')
+  local held_name, held_start = string.match(held, '^(.+):([^:]+):[^:]*$')
+  return name ~= nil and name == held_name and held_start < start
+end
+
 local epoch = current_epoch()
 local kept = redis.call('GET', KEYS[2])
 local taken_over, forgotten = '0', '0'
@@ -17,7 +25,7 @@ if begins(kept, epoch .. '\n') then
     taken_over = was_taken_over
   else
     local left_ms = redis.call('PTTL', KEYS[2]) - ends_at
-    if left_ms > 0 then
+    if left_ms > 0 and not is_before(token, ARGV[2]) then
       return {'busy', left_ms}
     end
     taken_over = '1'

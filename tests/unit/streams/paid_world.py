@@ -147,6 +147,7 @@ class World:
         *,
         lease_s: float = LEASE_S,
         undecided: OnceTokens | None = None,
+        token_prefix: str = "",
     ) -> None:
         """Deliver the call to a process; `undecided` is its memory, when it had one."""
         ports = Ports(self, process or Process())
@@ -159,6 +160,7 @@ class World:
             settings=JournalSettings(lease_s=lease_s),
             now_ms=lambda: self.now_ms,
             undecided=undecided or OnceTokens(),
+            token_prefix=token_prefix,
         )
         await machine.run(self.job(ports))
 

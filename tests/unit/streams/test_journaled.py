@@ -1,7 +1,7 @@
 """The machine of paid steps, killed at every place: one result, never bought again once it is recorded."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -201,3 +201,25 @@ async def test_a_cancelled_attempt_lets_go_at_once() -> None:
     async with asyncio.timeout(0.2):
         await world.run()
     one_result(world)
+
+
+async def test_a_process_that_came_back_under_its_name_waits_for_no_lease_of_the_one_before_it() -> None:
+    world = World()
+    process = Process()
+    with suppress(Killed):
+        world.during_work = _killed(process)
+        await world.run(process, token_prefix="execute.1:0001:")
+    world.during_work = None
+    assert world.calls == 1
+    async with asyncio.timeout(5):
+        await world.run(token_prefix="execute.1:0002:")
+    assert world.calls == 2
+    one_result(world)
+
+
+def _killed(process: Process) -> Callable[[], Awaitable[None]]:
+    async def kill() -> None:
+        process.is_dead = True
+        process.pass_by("in the middle of the work")
+
+    return kill
