@@ -12,8 +12,13 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from bench.accounting import usage_of
+from bench.api_plans import lists_with_other_plans
+from bench.api_process import api_under_test
 from bench.api_rows import ONE, Amount, fill, session_of_one
 from bench.folder import bench_folder
+from bench.maestro_system import environment
+from bus.admin import Admin
+from bus.settings import KafkaSettings, TopicSettings
 from maestro.embedded.settings import EmbeddedSettings
 from maestro.embedded.stack import EmbeddedStack
 from stores.postgres.migrate import migrate
@@ -89,6 +94,7 @@ async def main(options: argparse.Namespace) -> Mapping[str, Any]:
             try:
                 _say(f"making {amount.sessions} sessions, {amount.of_one} of one user")
                 await fill(database, amount)
+                others = await lists_with_other_plans(database)
                 costs: dict[str, Any] = {}
                 for name, ask in questions(Web(database), amount).items():
                     _say(name)
@@ -96,7 +102,31 @@ async def main(options: argparse.Namespace) -> Mapping[str, Any]:
                     costs[name] = asdict(cost)
             finally:
                 await database.stop()
-    return {"sessions": amount.sessions, "of_one": amount.of_one, "costs": costs}
+            _say("over HTTP")
+            costs["list over HTTP, first page"] = asdict(await _over_http(stack, str(folder), options.calls))
+    return {
+        "sessions": amount.sessions,
+        "of_one": amount.of_one,
+        "costs": costs,
+        "lists_with_other_plans": others,
+    }
+
+
+async def _over_http(stack: EmbeddedStack, logs: str, calls: int) -> Cost:
+    """Return what the first page costs when the edge is asked for it."""
+    urls = stack.urls
+    async with Admin(KafkaSettings(bootstrap_servers=urls.kafka_bootstrap), TopicSettings()) as admin:
+        await admin.create_topics()
+    async with (
+        api_under_test(environment(urls, logs), {}, logs, user=ONE) as under_test,
+        under_test.client() as client,
+    ):
+
+        async def ask() -> None:
+            answer = await client.get("/chat-sessions/", params={"per_page": PER_PAGE})
+            answer.raise_for_status()
+
+        return await measure(ask, calls=calls, postgres=stack.pids()["postgres"])
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -108,6 +138,9 @@ def table(results: Mapping[str, Any]) -> str:
         f"{each['postgres_cpu_ms']:>18.2f}{each['own_cpu_ms']:>7.2f}"
         for name, each in results["costs"].items()
     ]
+    others = results["lists_with_other_plans"]
+    lines += [f"NOT by the index alone: {which}: {how}" for which, how in others.items()]
+    lines += [] if others else ["plans: every list is found and counted by its index alone"]
     return "\n".join(lines)
 
 

@@ -38,9 +38,9 @@ class ApiUnderTest:
 
 @asynccontextmanager
 async def api_under_test(
-    env: Mapping[str, str], pids: dict[str, int], logs: str
+    env: Mapping[str, str], pids: dict[str, int], logs: str, *, user: str = USER
 ) -> AsyncGenerator[ApiUnderTest]:
-    """Run `maestro api` while the context is open; `pids` gets it as `api`."""
+    """Run `maestro api` while the context is open; `pids` gets it as `api`. Its calls are those of `user`."""
     secret = secrets.token_urlsafe(48)
     port = _free_port()
     own = {
@@ -52,7 +52,7 @@ async def api_under_test(
         "MAESTRO_API_RUNNING_RUNS": "1000",
     }
     settings = ApiSettings.model_validate({"dev": True, "jwt_secret": secret})
-    token = mint(settings, USER, now=datetime.now(UTC), lives=_LIVES)
+    token = mint(settings, user, now=datetime.now(UTC), lives=_LIVES)
     commands = {"api": (sys.executable, "-m", "maestro", "api")}
     async with children(commands, env=own, logs=logs, pids=pids, says=None):
         under_test = ApiUnderTest(port, {"Authorization": f"Bearer {token}"}, pids["api"])

@@ -1,31 +1,16 @@
 """What applications read is found by the indexes that were made for it, as plans say: no time is measured."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
-import orjson
 import pytest
 
+from bench.api_plans import MODES, Scan, lists_with_other_plans, of, scans
 from bench.api_rows import ONE, Amount, fill, session_of_one
 from stores.postgres.pool import Database
-from stores.postgres.statements import statements
 from stores.postgres.web import Web
 
 # Filled once for all, which takes longer than a test should on a busy machine.
 pytestmark = pytest.mark.timeout(300)
 AMOUNT = Amount(sessions=50_000, of_one=1_000, users=2_500)
-MODES = ("force_custom_plan", "force_generic_plan")
 FIRST = session_of_one(AMOUNT, 0)
-
-
-@dataclass(frozen=True)
-class Scan:
-    """How a plan reads something: a table, or an index whose table is read by another node."""
-
-    how: str
-    table: str | None
-    index: str | None
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +18,6 @@ async def full(shared_database: Database) -> Database:
     """A record with 50,000 sessions, of which one user has a thousand."""
     await fill(shared_database, AMOUNT)
     return shared_database
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a node and all below it."""
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-async def scans(database: Database, name: str, arguments: str, mode: str) -> set[Scan]:
-    """Return how a statement of the web reads its tables, planned with its arguments or without."""
-    async with database.transaction() as transaction:
-        await transaction.execute(f"set local plan_cache_mode = {mode}")
-        await transaction.execute(f"prepare asked as {statements('web')[name]}")
-        rows = await transaction.fetch(f"explain (format json) execute asked({arguments})")
-        await transaction.execute("deallocate asked")
-    return {
-        Scan(node["Node Type"], node.get("Relation Name"), node.get("Index Name"))
-        for node in nodes(orjson.loads(rows[0][0])[0]["Plan"])
-        if node["Node Type"].endswith("Scan") and ("Relation Name" in node or "Index Name" in node)
-    }
-
-
-def of(table: str, found: set[Scan]) -> set[Scan]:
-    """Return the scans of a table, or of its partitions."""
-    return {scan for scan in found if scan.table is not None and scan.table.startswith(table)}
 
 
 def indexes(prefix: str, found: set[Scan]) -> set[str]:
@@ -72,19 +31,7 @@ def read_whole(found: set[Scan]) -> set[str | None]:
 
 
 async def test_lists_read_the_index_alone_and_then_the_rows_of_their_page(full: Database) -> None:
-    asked = (
-        f"'{ONE}', false, 20, 0, null, ''",
-        f"'{ONE}', false, 20, 880, null, ''",
-        f"'{ONE}', true, 20, 0, 'agent-1', ''",
-        f"'{ONE}', false, 20, 0, null, 'week 17'",
-        "'user-7', false, 20, 0, null, ''",
-    )
-    for mode in MODES:
-        for arguments in asked:
-            assert of("sessions", await scans(full, "sessions", arguments, mode)) == {
-                Scan("Index Only Scan", "sessions", "sessions_user"),
-                Scan("Index Scan", "sessions", "sessions_pkey"),
-            }, (mode, arguments)
+    assert not await lists_with_other_plans(full)
 
 
 async def test_a_list_by_number_of_messages_reads_the_rows_of_its_user_only(full: Database) -> None:
