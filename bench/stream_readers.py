@@ -80,10 +80,10 @@ class Readers:
         self._poll.register(stream.fileno(), select.EPOLLIN)
 
 
-def delays_ms(pieces: list[Piece], since_ns: int) -> list[float]:
-    """Return how long each token took whose text is a time since `since_ns`, until all of it was there."""
+def delays_ms(pieces: list[Piece], since_ns: int) -> list[list[float]]:
+    """Return how long each token took to each reader, for those whose text is a time since `since_ns`."""
     rest: dict[int, bytes] = {}
-    delays: list[float] = []
+    delays: dict[int, list[float]] = {}
     for number, now_ns, piece in pieces:
         data = rest.get(number, b"") + piece
         whole = data.rfind(b"\n\n") + 1
@@ -92,10 +92,10 @@ def delays_ms(pieces: list[Piece], since_ns: int) -> list[float]:
             begins = at + len(_MARK)
             sent_ns = int(data[begins : data.find(b'"', begins)])
             if sent_ns >= since_ns:
-                delays.append((now_ns - sent_ns) / 1e6)
+                delays.setdefault(sent_ns, []).append((now_ns - sent_ns) / 1e6)
             at = data.find(_MARK, begins, whole)
         rest[number] = data[whole:]
-    return delays
+    return list(delays.values())
 
 
 def request_for(path: str, port: int, headers: Mapping[str, str]) -> bytes:
