@@ -1,13 +1,13 @@
 """A real registry, and a fleet that takes its schema ids from it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from bus.settings import SchemaSettings
 from maestro.embedded.stack import EmbeddedStack
 from tests.fleet.fleet import Fleet, running_fleet
+from tests.fleet.whole_life import SCRIPTS
 from tests.registry.apicurio import fetch, running_apicurio
 
 PARTITIONS = 3
@@ -32,12 +32,11 @@ async def fleet(
     stack: EmbeddedStack, registry_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Fleet]:
     """One process of each role, writing with the registry's ids."""
-    scripts = Path(__file__).parent / "rehearsal"
     async with running_fleet(
         stack,
         tmp_path_factory.mktemp("registry-fleet"),
         partitions=PARTITIONS,
         registry_url=registry_url,
-        extra_env={"MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts)},
+        extra_env={"MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(SCRIPTS)},
     ) as running:
         yield running

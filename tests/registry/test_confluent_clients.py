@@ -4,39 +4,25 @@ import asyncio
 import copy
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID
 
 import pytest
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from bus.message import Message
-from bus.reader import Start, TopicReader
 from bus.registry import Registry
 from bus.settings import SchemaSettings
 from schemas import examples, ids
-from schemas.agent_file import AgentFile, Approval, Planning
 from schemas.avro_schema import schema_id, schema_of
-from schemas.lists import CommandKind, RunStatus
-from schemas.records import Document, Record, SessionCommand, UserMessage
-from schemas.topics import ALL_TOPICS, BY_RECORD, DOCUMENTS, TIMERS, USER_MESSAGES
+from schemas.lists import RunStatus
+from schemas.records import Record, UserMessage
+from schemas.topics import BY_RECORD, DOCUMENTS, TIMERS, USER_MESSAGES
 from tests.fleet.fleet import Fleet
 from tests.fleet.outsider import Outsider
 from tests.fleet.runs import Runs, reading_runs
+from tests.fleet.whole_life import ASSISTANT, LIMIT_S, TYPED, messages_of_a_whole_life, read_by_confluent
 
 pytestmark = pytest.mark.timeout(240)
-
-LIMIT_S = 60.0
-TYPED = [spec for spec in ALL_TOPICS if spec.record is not None]
-ASSISTANT = AgentFile(
-    id="assistant", model="rehearsal:asking", planning=Planning.NONE, tools=("current_time",)
-)
-HESITANT = ASSISTANT.model_copy(
-    update={"id": "hesitant", "approvals": {"current_time": Approval.ALWAYS}, "approval_limit_s": 1}
-)
 
 
 @pytest.fixture
@@ -45,72 +31,18 @@ def confluent(registry_url: str) -> Iterator[SchemaRegistryClient]:
         yield client
 
 
-def as_ours(value: Any) -> Any:
-    """What their deserializer gives, with ids as text and arrays as tuples, as our records have them."""
-    match value:
-        case UUID():
-            return str(value)
-        case dict():
-            return {key: as_ours(part) for key, part in value.items()}
-        case list():
-            return tuple(as_ours(part) for part in value)
-        case _:
-            return value
-
-
-async def messages_of_a_whole_life(fleet: Fleet) -> list[Message]:
-    """Return every message of a session with tools and an approval that times out, and of producers."""
-    session_id = ids.new_id()
-    await fleet.apply(ASSISTANT)
-    await fleet.apply(HESITANT)
-    await fleet.publish(
-        SessionCommand(
-            id=ids.new_id(),
-            session_id=session_id,
-            user_id="alice",
-            kind=CommandKind.CREATE,
-            payload='{"title": "the registry"}',
-        )
-    )
-    await fleet.publish(
-        Document(id=ids.new_id(), user_id="alice", title="a", content="b", created_at=datetime.now(UTC))
-    )
-    async with reading_runs(fleet) as runs:
-        for agent_id in ("assistant", "hesitant"):
-            message = UserMessage(
-                id=ids.new_id(),
-                session_id=session_id,
-                user_id="alice",
-                content="What time is it?",
-                agent_id=agent_id,
-            )
-            await fleet.publish(message)
-            await runs.wait([str(message.id)], within_s=LIMIT_S)
-            assert runs.by_message[str(message.id)].status is RunStatus.COMPLETED
-    names = [fleet.names.full(spec) for spec in TYPED]
-    async with TopicReader(fleet.kafka, names, start=Start.BEGINNING) as reader:
-        return [message async for message in reader.read_to_end(deadline_s=LIMIT_S)]
-
-
 async def test_their_deserializer_reads_every_topic(fleet: Fleet, confluent: SchemaRegistryClient) -> None:
     messages = await messages_of_a_whole_life(fleet)
-    theirs = AvroDeserializer(confluent)  # pyright: ignore[reportCallIssue]
-    read: set[str] = set()
-    for message in messages:
-        spec = fleet.names.spec_of(message.topic)
-        assert spec is not None
-        assert spec.record is not None
-        value = message.value
-        context = SerializationContext(message.topic, MessageField.VALUE)
-        found: Any = await asyncio.to_thread(theirs, value, context)
-        ours = fleet.codec.decode(spec, value)
-        assert {str(key) for key in found} == set(type(ours).model_fields)
-        assert as_ours(found) == ours.model_dump()
-        # The registry's ids are small numbers; a built-in one would have been read by us alone.
-        assert int.from_bytes((value or b"")[1:5], "big") != schema_id(schema_of(spec.record))
-        read.add(spec.name)
+    read = await read_by_confluent(fleet, confluent, messages)
     assert read == {spec.name for spec in TYPED}
     assert TIMERS.name in read
+    for message in messages:
+        # The registry's ids are small numbers; a built-in one would have been read by us alone.
+        spec = fleet.names.spec_of(message.topic)
+        assert spec is not None
+        record = spec.record
+        assert record is not None
+        assert int.from_bytes((message.value or b"")[1:5], "big") != schema_id(schema_of(record))
 
 
 async def answered(fleet: Fleet, runs: Runs, value: bytes, message: UserMessage) -> None:

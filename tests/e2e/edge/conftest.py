@@ -1,5 +1,7 @@
 """A fleet with two processes of the API, and a model that takes its time."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from schemas.agent_file import AgentFile, Planning
 from schemas.lists import BusyPolicy
 from tests.fleet.fleet import Fleet, running_fleet
 from tests.fleet.replica import Replica, replica
+from tests.fleet.whole_life import SCRIPTS
 
 PARTITIONS = 3
 TELLER = AgentFile(id="teller", model="rehearsal:teller", planning=Planning.NONE, tools=("current_time",))
@@ -31,7 +34,9 @@ class Edges:
 async def edges(stack: EmbeddedStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Edges]:
     """The fleet, shared by the tests of this folder; a test that kills a replica starts one of its own."""
     folder = tmp_path_factory.mktemp("edge-fleet")
-    scripts = Path(__file__).parent / "rehearsal"
+    scripts = folder / "scripts"
+    for source in (Path(__file__).parent / "rehearsal", SCRIPTS):
+        await asyncio.to_thread(shutil.copytree, source, scripts, dirs_exist_ok=True)
     async with running_fleet(
         stack,
         folder,
