@@ -1,6 +1,6 @@
 """How the record finds what applications read: what a plan scans, and whether lists need an index alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,9 @@ async def scans(database: Database, name: str, arguments: str, mode: str) -> set
     }
 
 
-def of(table: str, found: set[Scan]) -> set[Scan]:
+def of(table: str, found: Iterable[Scan]) -> frozenset[Scan]:
     """Return the scans of a table, or of its partitions."""
-    return {scan for scan in found if scan.table is not None and scan.table.startswith(table)}
+    return frozenset(scan for scan in found if scan.table is not None and scan.table.startswith(table))
 
 
 async def lists_with_other_plans(database: Database) -> dict[str, str]:

@@ -25,6 +25,10 @@ class Pages(Protocol):
         """Return kept entries from a place on, or behind it. Raises TransientError."""
         ...
 
+    async def newest(self, partition: int, session_id: str, *, count: int) -> Sequence[FeedRecord]:
+        """Return the newest kept entries, the newest first. Raises TransientError."""
+        ...
+
 
 class Shown(Protocol):
     """What the record can show."""
