@@ -171,9 +171,10 @@ class _Attempts(Generic[R]):
         """Publish what the record has; None: it has nothing, also nothing that was published before now."""
         job = self._job
         await self._machine.barrier.passed(job.result_topic, job.partition)
+        recorded = await job.look_up()
+        # Asked after the look-up: a result that is not there may have been erased a moment ago.
         if await self._is_erased(token):
             return _End.FINISHED
-        recorded = await job.look_up()
         return None if recorded is None else await self._already_recorded(token, recorded)
 
     async def _before_start(self, token: str, *, has_earlier: bool) -> R | _End | None:

@@ -223,3 +223,27 @@ def _killed(process: Process) -> Callable[[], Awaitable[None]]:
         process.pass_by("in the middle of the work")
 
     return kill
+
+
+class ErasedAtTheLookUp(Process):
+    """A process whose session is erased, its result with it, while it looks that up."""
+
+    world: World
+
+    def pass_by(self, name: str) -> None:
+        super().pass_by(name)
+        if name == "look-up":
+            self.world.published.clear()
+            self.world.erased.add(SESSION)
+
+
+async def test_a_step_whose_result_is_erased_while_it_is_looked_up_is_not_started_again() -> None:
+    world = World(born_ms=START_MS + 1)
+    await world.run()
+    assert world.calls == 1
+    world.redis.flush()
+    process = ErasedAtTheLookUp()
+    process.world = world
+    async with asyncio.timeout(5):
+        await world.run(process)
+    assert world.calls == 1
