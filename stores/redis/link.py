@@ -1,4 +1,4 @@
-"""One connection: writes pipelines, hands each reply to its caller, fails what is in flight when lost."""
+"""One connection: writes pipelines, hands out the replies of each, fails what is in flight when lost."""
 
 import asyncio
 from collections import deque
@@ -45,16 +45,19 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.WriteTransport | None = None
         self._parser = ReplyParser()
-        self._waiting: deque[Call] = deque()
+        self._pipelines: deque[Sequence[Call]] = deque()
+        self._replies: list[Reply] = []
+        """Those to the oldest pipeline, as far as they have come."""
         self._sent = 0
+        self._answered = 0
         self._watch: asyncio.TimerHandle | None = None
         self._reason = "the server closed it"
         self.lost = asyncio.Event()
 
     @property
     def in_flight(self) -> int:
-        """Number of commands without a reply."""
-        return len(self._waiting)
+        """Number of commands whose pipeline has not been answered."""
+        return self._sent - self._answered
 
     @property
     def is_open(self) -> bool:
@@ -66,7 +69,7 @@ class Link(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             self._fail(calls)
             return
-        self._waiting.extend(calls)
+        self._pipelines.append(calls)
         self._sent += len(calls)
         self._transport.write(b"".join([call.packed() for call in calls]))
         if self._watch is None and self._answer_within_s is not None:
@@ -75,9 +78,9 @@ class Link(asyncio.Protocol):
     def _check(self, mark: int) -> None:
         # One timer for all pipelines: what was sent before it was set must have been answered by now.
         self._watch = None
-        if self._sent - len(self._waiting) < mark:
+        if self._answered < mark:
             self.abort("no answer in time")
-        elif self._waiting and self._answer_within_s is not None:
+        elif self._pipelines and self._answer_within_s is not None:
             self._watch = self._loop.call_later(self._answer_within_s, self._check, self._sent)
 
     def abort(self, reason: str) -> None:
@@ -92,16 +95,29 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Hand out the replies that are complete."""
+        """Hand out replies, once all of their pipeline are there.
+
+        The server answers a long pipeline in parts. Callers that went on part by part would ask and publish
+        in as many small groups, and a small group costs Kafka and everybody nearly as much as a large one.
+        """
         try:
             for reply in self._parser.feed(data):
-                call = self._waiting.popleft()
-                if isinstance(reply, ErrorReply):
-                    self._answer_error(call, reply)
-                elif not call.future.done():
-                    call.future.set_result(reply)
+                self._replies.append(reply)
+                if len(self._replies) == len(self._pipelines[0]):
+                    self._hand_out()
         except (ProtocolViolationError, IndexError) as error:
             self.abort(f"it is not Redis that answers ({error})")
+
+    def _hand_out(self) -> Sequence[Call]:
+        """Answer the oldest pipeline, and return those of its calls that have no reply."""
+        calls, replies, self._replies = self._pipelines.popleft(), self._replies, []
+        self._answered += len(calls)
+        for call, reply in zip(calls, replies, strict=False):
+            if isinstance(reply, ErrorReply):
+                self._answer_error(call, reply)
+            elif not call.future.done():
+                call.future.set_result(reply)
+        return calls[len(replies) :]
 
     def _answer_error(self, call: Call, error: ErrorReply) -> None:
         if error.code == "NOSCRIPT" and call.script is not None and not call.is_retry:
@@ -120,8 +136,8 @@ class Link(asyncio.Protocol):
         if exc is not None:
             self._reason = str(exc) or type(exc).__name__
         self.lost.set()
-        waiting, self._waiting = self._waiting, deque()
-        self._fail(waiting)
+        while self._pipelines:
+            self._fail(self._hand_out())
 
     def _fail(self, calls: Sequence[Call]) -> None:
         for call in calls:

@@ -12,7 +12,7 @@ class RuntimeSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MAESTRO_RUNTIME_", frozen=True)
 
     max_in_flight: int = Field(
-        default=64,
+        default=256,
         ge=1,
         description="Steps that run at a time in one process; more wait and slow the intake down.",
     )
