@@ -17,7 +17,7 @@ class Usage:
 
 
 def usage_of(pid: int) -> Usage:
-    """Return what a process and its living descendants use; zero for one that is gone."""
+    """Return what a process and its descendants use, also those that it outlived; zero when it is gone."""
     cpu_s = resident_mb = 0.0
     for member in (pid, *_descendants(pid)):
         try:
@@ -25,7 +25,8 @@ def usage_of(pid: int) -> Usage:
             shares = Path(f"/proc/{member}/smaps_rollup").read_text()
         except OSError:
             continue
-        cpu_s += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        # Its own user and system time, and that of the children it waited for: PostgreSQL's come and go.
+        cpu_s += sum(map(int, fields[11:15])) / _TICKS_PER_S
         # Proportional set size: PostgreSQL's processes share most of their memory.
         resident_mb += (
             next(int(line.split()[1]) for line in shares.splitlines() if line.startswith("Pss:")) / 1024

@@ -11,6 +11,7 @@ from schemas.records import Record as Value
 from schemas.topics import TopicSpec
 from streams.journaled import StepMachine
 from streams.journaled_ports import Job
+from streams.phase import next_phase
 from streams.runtime.record import Record
 from telemetry.logs import StepIds, bind_step
 from telemetry.tracing import Trace, derived, parse
@@ -100,6 +101,7 @@ class JournaledRole(Generic[Q]):
         job = self._job_of(request, record, trace)
         run_id: str | None = getattr(request, "run_id", None)
         bind_step(StepIds(trace.trace_id, job.session_id, run_id, job.step_id))
+        await next_phase()
         await self._machine.run(job)
 
     async def on_poison(self, record: Record, error: Exception) -> None:

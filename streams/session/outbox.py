@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from schemas.errors import TransientError
 from schemas.records import Record, TaskLogs
+from streams.phase import next_phase
 from streams.session.context import Context
 from streams.session.ports import Delivery, Publisher
 from streams.session.project import project
@@ -78,7 +79,9 @@ class Outbox:
             trace = trace_of(logs)
             await self._publisher.publish(logs, trace=trace, partition=partition)
             await point("session.logs_published")
-            await self.publish_all(project(after, logs, partition), trace=trace, partition=partition)
+            outputs = project(after, logs, partition)
+            await next_phase()
+            await self.publish_all(outputs, trace=trace, partition=partition)
         self.remember(after.session_id, term=term, version=after.sequence)
 
     async def publish_logs(self, logs: TaskLogs, *, partition: int) -> Delivery:

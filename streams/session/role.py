@@ -7,6 +7,7 @@ from schemas.errors import ErrorCode, FatalError, MaestroError, PoisonError
 from schemas.lists import DeadLetterReason
 from schemas.records import Record
 from schemas.topics import GENERATIONS, SESSION_COMMANDS, TIMERS, TOOL_RESULTS, USER_MESSAGES, TopicSpec
+from streams.phase import next_phase
 from streams.runtime.record import Record as Message
 from streams.session.event import Event, EventRecord
 from streams.session.forward import forward, is_misplaced
@@ -84,6 +85,7 @@ class SessionRole:
         if is_misplaced(record, event.session_id, partitions=self._partitions):
             await forward(self._publisher, record, event, trace=trace, partitions=self._partitions)
             return
+        await next_phase()
         with self._in_flight.step(record.partition):
             await self._step.run(event)
 

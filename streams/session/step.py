@@ -8,6 +8,7 @@ from schemas.records import SessionCommand, TaskLogs
 from schemas.topics import TASK_LOGS
 from stores.redis.contexts import FeedEntry, Loaded, Stored, TimerEntry
 from streams.end_barrier import EndBarrier
+from streams.phase import next_phase
 from streams.session import feed, outbox
 from streams.session.applied import Applied, applied, run_of
 from streams.session.context import Context, empty, from_bytes, to_bytes
@@ -95,6 +96,7 @@ class SessionStep:
         await point("session.decided")
         if logs is None or after.erased:
             return False
+        await next_phase()
         return await self._concluded(kept, after, logs, event)
 
     async def _open(self, event: Event) -> Opened | Absence:

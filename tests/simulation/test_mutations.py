@@ -25,9 +25,9 @@ KNOWN = (
     Noticed("EPOCH", (95, 146)),
     Noticed("ONCE", (14, 159)),
     Noticed("FCAS", (162, 191)),
-    Noticed("TOKEN", (112, 1819)),
-    Noticed("BORN", (228, 428)),
-    Noticed("MISSED", (2160, 3932)),
+    Noticed("TOKEN", (106, 162)),
+    Noticed("BORN", (9, 382)),
+    Noticed("MISSED", (432, 2357)),
 )
 
 
