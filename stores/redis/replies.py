@@ -22,6 +22,13 @@ def translate(error: ErrorReply) -> MaestroError:
         return TransientError(f"Redis cannot serve now: {error.text}")
     if error.code in _REFUSED_LOGIN or "invalid password" in error.text:
         return FatalError(f"Redis refused us: {error.text}. Check user, password and rights in REDIS_URL.")
+    if error.code == "WRONGTYPE":
+        return FatalError(
+            "What is in Redis under our names is another program's, or an older version's: set"
+            " MAESTRO_REDIS_PREFIX to names that nobody uses, or empty Redis (sessions come again from the"
+            f" record; `maestro dev --reset` empties all that it keeps). It says: {error.text}",
+            code=ErrorCode.REFUSED_BY_STORE,
+        )
     return FatalError(f"Redis refused a command: {error.text}", code=ErrorCode.REFUSED_BY_STORE)
 
 

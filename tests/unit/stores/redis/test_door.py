@@ -101,6 +101,13 @@ def test_a_refused_login_names_the_setting(text: str) -> None:
     assert "REDIS_URL" in error.message
 
 
+def test_foreign_data_is_named_with_what_to_do() -> None:
+    error = translate(ErrorReply("WRONGTYPE Operation against a key holding the wrong kind of value"))
+    assert isinstance(error, FatalError)
+    assert "MAESTRO_REDIS_PREFIX" in error.message
+    assert "empty Redis" in error.message
+
+
 def test_any_other_error_is_fatal_with_its_text() -> None:
     error = translate(ErrorReply("ERR wrong number of arguments"))
     assert isinstance(error, FatalError)
