@@ -118,7 +118,8 @@ class Worker:
                 if position < self._topics.end(*place) and place not in self._paused
             ]
             if not ready:
-                await self._topics.growth()
+                if not self._paused:  # a place that goes on has no growth to wait for
+                    await self._topics.growth()
                 await asyncio.sleep(self.process.world.delay_s())
                 continue
             place = ready[self._choice(len(ready))]

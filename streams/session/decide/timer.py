@@ -20,7 +20,9 @@ def decide_timer(decision: Decision, timer: TimerFired) -> None:
     A timer of something that is not waited for, or of an earlier due time, is nothing.
 
     The record's own due time is compared, not the broker's time: whoever fires timers has another clock, and
-    a firing that was refused as too early would not come again.
+    a firing that was refused as too early would not come again. What the step waits for decides, not the kind
+    of the timer: a call of unknown outcome waits for a person under the same key, and a timer that was put
+    back from a record of the time before would be the last one of it.
     """
     if timer.kind in {TimerKind.IDLE, TimerKind.EXPIRY}:
         _lapse(decision, timer)
@@ -29,11 +31,10 @@ def decide_timer(decision: Decision, timer: TimerFired) -> None:
     step = decision.context.awaits(timer.key)
     if run is None or step is None or ms_of(timer.due_at) < step.due_ms:
         return
-    is_for_person = step.kind is StepKind.APPROVAL
-    if timer.kind is TimerKind.APPROVAL and is_for_person:
+    if step.kind is StepKind.APPROVAL:
         reason = f"nobody approved it within {_waited_s(step):g} s"
         deny(decision, run, step, user_id=None, reason=reason)
-    elif timer.kind is TimerKind.DEADLINE and not is_for_person:
+    else:
         _end(decision, run, step)
 
 

@@ -176,11 +176,16 @@ def test_a_run_is_running_again_when_the_last_person_is_not_waited_for_any_more(
     assert len(session.requests()) == 2
 
 
-def test_a_deadline_is_no_word_about_a_call() -> None:
-    session = asking()
+def test_a_timer_from_before_the_question_denies_when_the_time_of_the_question_is_over() -> None:
+    session = unknown()
     (step,) = session.context.pending
-    assert session.fire(step.step_id, time_of(step.due_ms)) == ()
+    early = time_of(step.due_ms - 1)
+    assert session.fire(step.step_id, early, TimerKind.DEADLINE) == ()
     assert session.context.pending == (step,)
+    # Put back from a record of when the call itself was waited for: Redis keeps the later of two due times.
+    session.fire(step.step_id, time_of(step.due_ms + 1), TimerKind.DEADLINE)
+    assert actions(session.decisions[-1])[0] == "tool_denied"
+    assert session.context.pending == ()
 
 
 def test_calls_that_run_while_a_person_is_asked_have_their_own_time_only() -> None:
