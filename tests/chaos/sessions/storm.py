@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +75,12 @@ async def weather(stack: EmbeddedStack, folder: Path, plan: Plan, say: Say) -> R
         await fleet.apply(_PLAIN)
         await fleet.apply(_CAREFUL)
         sessions = [str(uuid.uuid4()) for _ in range(plan.sessions)]
-        messages = await _ask(fleet, sessions, plan)
+        *first, last = range(1, MESSAGES_PER_SESSION + 1)
+        messages = await _ask(fleet, sessions, plan, first)
         say(f"{len(messages)} messages are sent")
         await _disturb(stack, fleet, runs, plan, say)
+        # Now, so that every session has something to do after the last flush: Redis has all contexts again.
+        messages += await _ask(fleet, sessions, plan, [last])
         await runs.wait(messages, within_s=plan.within_s)
         say(f"all runs have ended after {time.monotonic() - began:.0f} s")
         await sink_is_level(fleet, within_s=120)
@@ -102,15 +105,15 @@ async def weather(stack: EmbeddedStack, folder: Path, plan: Plan, say: Say) -> R
         )
 
 
-async def _ask(fleet: Fleet, sessions: list[str], plan: Plan) -> list[str]:
+async def _ask(fleet: Fleet, sessions: list[str], plan: Plan, numbers: Sequence[int]) -> list[str]:
     sent: list[str] = []
-    for number in range(MESSAGES_PER_SESSION):
+    for number in numbers:
         for place, session in enumerate(sessions):
             message = UserMessage(
                 id=ids.new_id(),
                 session_id=session,
                 user_id="alice",
-                content=f"question {number + 1}",
+                content=f"question {number}",
                 agent_id=(_PLAIN if place % plan.careful_every else _CAREFUL).id,
             )
             await fleet.publish(message)
