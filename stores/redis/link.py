@@ -112,19 +112,26 @@ class Link(asyncio.Protocol):
         """Answer the oldest pipeline, and return those of its calls that have no reply."""
         calls, replies, self._replies = self._pipelines.popleft(), self._replies, []
         self._answered += len(calls)
+        unloaded: list[Call] = []
         for call, reply in zip(calls, replies, strict=False):
-            if isinstance(reply, ErrorReply):
-                self._answer_error(call, reply)
-            elif not call.future.done():
-                call.future.set_result(reply)
+            if not isinstance(reply, ErrorReply):
+                if not call.future.done():
+                    call.future.set_result(reply)
+            elif reply.code == "NOSCRIPT" and call.script is not None and not call.is_retry:
+                unloaded.append(call)
+            else:
+                self._refuse(call, reply)
+        self._retry([call for call in unloaded if not call.future.done()])
         return calls[len(replies) :]
 
-    def _answer_error(self, call: Call, error: ErrorReply) -> None:
-        if error.code == "NOSCRIPT" and call.script is not None and not call.is_retry:
-            call.is_retry = True  # it did not run: the scripts were flushed; the text loads it again
-            if not call.future.done():
-                self.send([call])
-            return
+    def _retry(self, calls: Sequence[Call]) -> None:
+        """Send what did not run: the scripts were flushed; their text loads them again."""
+        for call in calls:
+            call.is_retry = True
+        if calls:
+            self.send(calls)
+
+    def _refuse(self, call: Call, error: ErrorReply) -> None:
         call.fail(translate(error))
         if error.code in LEAVE:
             self.abort(error.text)

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.errors import TransientError
 from stores.redis.link import Call, Link
+from stores.redis.scripts import EPOCH_READ
 
 
 class Wire(asyncio.Transport):
@@ -76,3 +77,17 @@ async def test_a_reply_that_nobody_asked_for_ends_the_connection() -> None:
     link, wire = _linked()
     link.data_received(b"+a\r\n")
     assert wire.is_aborted
+
+
+async def test_scripts_that_were_flushed_go_out_again_together() -> None:
+    link, wire = _linked()
+    loop = asyncio.get_running_loop()
+    calls = [Call((b"key",), loop.create_future(), EPOCH_READ) for _ in range(2)]
+    plain = _calls(1)
+    link.send([calls[0], *plain, calls[1]])
+    link.data_received(b"-NOSCRIPT no\r\n+a\r\n-NOSCRIPT no\r\n")
+    assert plain[0].future.result() == b"a"
+    assert len(wire.written) == 2
+    assert wire.written[1].count(EPOCH_READ.text) == 2
+    link.data_received(b":1\r\n:2\r\n")
+    assert [call.future.result() for call in calls] == [1, 2]
