@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from bus.consumer import Consumer
 from bus.message import Place
@@ -9,11 +10,14 @@ from maestro.wiring.backlog import BacklogWatch, Look, Standing, worker_standing
 from maestro.wiring.reach import Probe, Reach
 from maestro.wiring.wires import Bus, Wires
 from sinks.process import SinkProcess
-from streams.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    # It brings Faust, which a sink would load for nothing: half a second of CPU.
+    from streams.runtime.worker import Worker
 
 
 @asynccontextmanager
-async def observed_worker(worker: Worker, wires: Wires, group: str) -> AsyncGenerator[Worker]:
+async def observed_worker(worker: "Worker", wires: Wires, group: str) -> "AsyncGenerator[Worker]":
     """Watch a worker of the consumer group `group` while the context is open."""
     worker.health.also(wires.reach.trouble)
     worker.health.also(wires.bus.publisher.trouble)
