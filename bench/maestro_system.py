@@ -91,7 +91,7 @@ def environment(urls: StackUrls, logs: str) -> dict[str, str]:
         "REDIS_URL": urls.redis_url,
         "MAESTRO_MODEL_REHEARSAL_SCRIPTS": str(scripts),
         "MAESTRO_LOG_LEVEL": "warning",
-        # Contexts of about 8 KB, as the floor's: else they grow with the runs that a level asks for.
+        # Contexts of 8 to 13 KB (the floor has 8): else they grow with the runs that a level asks for.
         "MAESTRO_SESSION_HISTORY_BYTES": "3000",
         "MAESTRO_SESSION_SUMMARY_BYTES": "500",
     }

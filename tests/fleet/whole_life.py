@@ -74,19 +74,19 @@ async def read_by_confluent(fleet: Fleet, client: SchemaRegistryClient, messages
         found: Any = await asyncio.to_thread(theirs, message.value, context)
         ours = fleet.codec.decode(spec, message.value)
         assert {str(key) for key in found} == set(type(ours).model_fields)
-        assert _as_ours(found) == ours.model_dump()
+        assert as_ours(found) == ours.model_dump()
         read.add(spec.name)
     return read
 
 
-def _as_ours(value: Any) -> Any:
+def as_ours(value: Any) -> Any:
     """What their deserializer gives, with ids as text and arrays as tuples, as our records have them."""
     match value:
         case UUID():
             return str(value)
         case dict():
-            return {key: _as_ours(part) for key, part in value.items()}
+            return {key: as_ours(part) for key, part in value.items()}
         case list():
-            return tuple(_as_ours(part) for part in value)
+            return tuple(as_ours(part) for part in value)
         case _:
             return value

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 import uvicorn
@@ -20,6 +19,7 @@ from schemas.avro_schema import schema_id
 from schemas.committed import read_committed
 from schemas.records import Record
 from schemas.topics import BY_RECORD
+from tests.fleet.whole_life import as_ours
 from tests.unit.api.edges import client_of, edge_with, settings
 
 NAMES = TopicNames("shop.")
@@ -43,19 +43,6 @@ async def url() -> AsyncIterator[str]:
     yield f"http://127.0.0.1:{port}/registry"
     server.should_exit = True
     await serving
-
-
-def as_ours(value: Any) -> Any:
-    """What their deserializer gives, with ids as text and arrays as tuples, as our records have them."""
-    match value:
-        case UUID():
-            return str(value)
-        case dict():
-            return {key: as_ours(part) for key, part in value.items()}
-        case list():
-            return tuple(as_ours(part) for part in value)
-        case _:
-            return value
 
 
 def test_there_is_an_example_of_every_record() -> None:
